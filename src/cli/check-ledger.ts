@@ -3,9 +3,8 @@ import type { AgentConfig } from '../config/index.ts';
 import { AgentError, isAgentError } from '../lib/index.ts';
 import { count, sol, span } from '../observability/index.ts';
 import { buildTransaction } from '../publisher/index.ts';
-import type { LedgerRpc, SingleEndpoint } from '../rpc/index.ts';
+import { decodeOwned, type LedgerRpc, type SingleEndpoint } from '../rpc/index.ts';
 import {
-  AccountDataError,
   type Address,
   DeviceStatus,
   decodeProgramConfig,
@@ -13,7 +12,6 @@ import {
   deviceStatusName,
   formatProgramVersion,
   nanoseconds,
-  type ProgramConfig,
   parseTransactionFailure,
   programConfigAddress,
   type Slot,
@@ -151,8 +149,7 @@ export function programSteps(
       async run(signal) {
         const { programId } = ledger;
         const { accounts } = await rpc.accounts([programConfigAddress(programId).address], signal);
-        const account = accounts[0] ?? null;
-        const config = account === null || account.owner !== programId ? undefined : decodeConfig(account.data);
+        const config = decodeOwned(accounts[0], programId, decodeProgramConfig);
         if (config === undefined)
           return fail(
             `${programId} has no ProgramConfig on this ledger`,
@@ -213,14 +210,4 @@ function unsigned(programId: Address, device: Address, address: Address, { pubke
   const signer = { address, sign: () => new Uint8Array(SIGNATURE_BYTES) };
   const writes = [{ user: pubkey, status, rttNs: status === 'up' ? user.bgpRttNs : nanoseconds(0) }];
   return buildTransaction({ programId, device, signer, blockhash: ZERO_ADDRESS, writes, compute: {} }).wire;
-}
-
-/** Undefined for data that is not a ProgramConfig. */
-function decodeConfig(data: Uint8Array): ProgramConfig | undefined {
-  try {
-    return decodeProgramConfig(data);
-  } catch (error) {
-    if (error instanceof AccountDataError) return undefined;
-    throw error;
-  }
 }

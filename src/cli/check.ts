@@ -1,12 +1,12 @@
 import type { LoadedConfig } from '../config/index.ts';
 import { describeError, isAgentError, systemClock } from '../lib/index.ts';
 import { count, jsonLine, paint, printable, type Tone, usesColor } from '../observability/index.ts';
-import { createLedgerRpc, openEndpoints } from '../rpc/index.ts';
 import { agentStep, configurationStep, keyStep, listenStep, snapshotStep, startStep, triggerSteps } from './check-config.ts';
 import { deviceSteps, endpointSteps, programSteps } from './check-ledger.ts';
 import { type CheckEvent, type CheckState, createLookups, runStep } from './check-step.ts';
 import { sourceSteps, userStep } from './check-switch.ts';
 import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
+import { openLedger } from './ledger.ts';
 import type { CheckOptions } from './options.ts';
 
 /** Longer than any request may take, failover included. */
@@ -22,16 +22,9 @@ export const checkBody: CommandBody<CheckOptions> = async (options, io) => {
   const print = printer(options.output, io);
   const loaded = load(options, io, print);
   const { config } = loaded;
-  const { ledger, collector } = config;
+  const { collector } = config;
   const clock = systemClock;
-  const rpc = createLedgerRpc({
-    urls: ledger.rpcUrls,
-    programId: ledger.programId,
-    random: Math.random,
-    clock,
-    requestTimeoutMs: ledger.requestTimeout,
-  });
-  const endpoints = openEndpoints({ urls: ledger.rpcUrls, clock, timeoutMs: ledger.requestTimeout });
+  const { rpc, endpoints, close } = openLedger(config.ledger);
   const lookups = createLookups({ config, rpc, clock, signal: io.signal });
   const steps = [
     configurationStep(loaded),
@@ -62,7 +55,7 @@ export const checkBody: CommandBody<CheckOptions> = async (options, io) => {
       print(event);
     }
   } finally {
-    await Promise.all([rpc.close(), ...endpoints.map((endpoint) => endpoint.close())]);
+    await close();
   }
   const summary = summaryOf(events);
   print(summary);

@@ -3,9 +3,8 @@ import type { AgentConfig } from '../config/index.ts';
 import { AgentError, backoffDelays, type Clock, type EpochMs, epochMs, isAgentError, systemClock } from '../lib/index.ts';
 import { type Cell, count, csvLine, jsonLine, milliseconds, span, type Tone, tableLines, tableStyle } from '../observability/index.ts';
 import { type ExecutedInstruction, instructionsOf } from '../publisher/index.ts';
-import { createLedgerRpc, type LedgerRpcClient, type ListedTransaction, openEndpoints, readNetworkUsers } from '../rpc/index.ts';
+import { decodeOwned, type LedgerRpcClient, type ListedTransaction, readNetworkUsers } from '../rpc/index.ts';
 import {
-  AccountDataError,
   type Address,
   decodeSetUserBgpStatus,
   decodeUser,
@@ -18,7 +17,7 @@ import {
 import { Rfc11Instruction } from '../serviceability/rfc11/index.ts';
 import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
 import { type Availability, availabilityOf, foldTimeline, type LedgerEvent, type Period, type PeriodReason } from './history-timeline.ts';
-import { blockTimeOf, type LedgerTime, readLedgerTime } from './ledger-time.ts';
+import { blockTimeOf, type LedgerTime, openLedger, readLedgerTime } from './ledger.ts';
 import type { HistoryOptions } from './options.ts';
 
 /**
@@ -30,17 +29,18 @@ export const historyBody: CommandBody<HistoryOptions> = async (options, io) => {
   // Without a user the configuration names the device; a user needs none.
   const settings = options.wanted === undefined ? options.settings : { ...options.settings, device: ZERO_ADDRESS };
   const { config } = loadChosen({ ...options, settings }, io);
-  const { rpcUrls: urls, programId, requestTimeout: requestTimeoutMs, requestsPerSecond } = config.ledger;
+  const { programId, requestsPerSecond } = config.ledger;
   const clock = systemClock;
-  const rpc = createLedgerRpc({ urls, programId, random: Math.random, clock, requestTimeoutMs, requestsPerSecond, callTimeoutMs: CALL_MS });
+  const ledger = openLedger(config.ledger, { requestsPerSecond, callTimeoutMs: CALL_MS });
+  const { rpc } = ledger;
   try {
     const patience = new Patience(clock, io.signal);
     const reader = new HistoryReader({ rpc, clock, programId, patience, progress: progressOn(io), signal: io.signal });
-    const subjects = await patience.run(() => subjectsOf(options, config, rpc, io.signal));
+    const subjects = await patience.run(() => subjectsOf(options, config, ledger, io.signal));
     print(await reader.read(subjects, windowOf(options, config)), options, io);
     return 0 satisfies ExitCode;
   } finally {
-    await rpc.close();
+    await ledger.close();
   }
 };
 
@@ -67,27 +67,21 @@ interface Subjects {
 /** Throws AgentError `LEDGER__USER_UNKNOWN`, or as the RPC does. */
 async function subjectsOf(
   { wanted, text }: HistoryOptions,
-  { device, ledger }: AgentConfig,
-  rpc: LedgerRpcClient,
+  { device, ledger: { programId } }: AgentConfig,
+  { rpc, endpoints }: ReturnType<typeof openLedger>,
   signal: AbortSignal,
 ): Promise<Subjects> {
-  const { programId } = ledger;
   if (wanted === undefined) {
-    const endpoints = openEndpoints({ urls: ledger.rpcUrls, clock: systemClock, timeoutMs: ledger.requestTimeout });
-    try {
-      const { slot, users } = await readNetworkUsers({ endpoints, programId, device }, signal);
-      if (users.size === 0) await requireDevice(device, rpc, signal);
-      const found = [...users].map(([address, { user }]) => ({ address, user }));
-      return { slot, users: found.sort((a, b) => a.user.tunnelId - b.user.tunnelId) };
-    } finally {
-      await Promise.all(endpoints.map((endpoint) => endpoint.close()));
-    }
+    const { slot, users } = await readNetworkUsers({ endpoints, programId, device }, signal);
+    if (users.size === 0) await requireDevice(device, rpc, signal);
+    const found = [...users].map(([address, { user }]) => ({ address, user }));
+    return { slot, users: found.sort((a, b) => a.user.tunnelId - b.user.tunnelId) };
   }
   // A client address leads to one account a type, whether or not it exists now.
   const addresses =
     wanted.by === 'pubkey' ? [wanted.user] : Object.values(UserType).map((type) => userAddress(programId, wanted.clientIp, type).address);
   const { slot, accounts } = await rpc.accounts(addresses, signal);
-  const all = addresses.map((address, at) => ({ address, user: userOf(accounts[at], programId) }));
+  const all = addresses.map((address, at) => ({ address, user: decodeOwned(accounts[at], programId, decodeUser) }));
   const existing = all.filter(({ user }) => user !== undefined);
   if (existing.length > 0) return { slot, users: existing };
   const traces = await Promise.all(all.map(({ address }) => rpc.transactionsOf(address, epochMs(0), signal)));
@@ -99,16 +93,6 @@ async function subjectsOf(
 async function requireDevice(device: Address, rpc: LedgerRpcClient, signal: AbortSignal): Promise<void> {
   const { accounts } = await rpc.accounts([device], signal);
   if (accounts[0] === null) throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
-}
-
-function userOf(account: { readonly owner: Address; readonly data: Uint8Array } | null | undefined, programId: Address): User | undefined {
-  if (account?.owner !== programId) return undefined;
-  try {
-    return decodeUser(account.data);
-  } catch (error) {
-    if (error instanceof AccountDataError) return undefined;
-    throw error;
-  }
 }
 
 interface UserHistory extends Subject, Availability {

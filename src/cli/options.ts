@@ -10,30 +10,24 @@ import {
   textOption,
   usage,
 } from './command.ts';
-import { EXTRA_COLUMNS, type ExtraColumn, type Selection, USER_STATES, type UserState } from './user-rows.ts';
+import { EXTRA_COLUMNS, USER_STATES } from './user-rows.ts';
 
-export interface RunOptions extends ConfigChoice {
-  /** Print each intended write instead of sending it. */
-  readonly dryRun: boolean;
-  /** End after one tick and its writes. */
-  readonly once: boolean;
-  readonly output: 'table' | 'json';
-}
+export type RunOptions = ReturnType<typeof readRunOptions>;
 
-export function readRunOptions(values: OptionValues): RunOptions {
+export function readRunOptions(values: OptionValues) {
   return {
     ...readConfigChoice(values),
+    /** Print each intended write instead of sending it. */
     dryRun: isOn(values, 'dry-run'),
+    /** End after one tick and its writes. */
     once: isOn(values, 'once'),
     output: choiceOption(values, 'output', ['table', 'json']),
   };
 }
 
-export interface CheckOptions extends ConfigChoice {
-  readonly output: 'table' | 'json';
-}
+export type CheckOptions = ReturnType<typeof readCheckOptions>;
 
-export function readCheckOptions(values: OptionValues): CheckOptions {
+export function readCheckOptions(values: OptionValues) {
   return { ...readConfigChoice(values), output: choiceOption(values, 'output', ['table', 'json']) };
 }
 
@@ -43,26 +37,21 @@ export type Wanted =
   | { readonly by: 'client-ip'; readonly clientIp: Ipv4 }
   | { readonly by: 'tunnel'; readonly tunnelId: number };
 
-export interface ExplainOptions extends ConfigChoice {
-  readonly wanted: Wanted;
-  /** As it was written. */
-  readonly text: string;
-  /** Read switch and ledger instead of asking the running agent. */
-  readonly fresh: boolean;
-  readonly output: 'table' | 'json';
-}
+export type ExplainOptions = ReturnType<typeof readExplainOptions>;
 
 /** The name of the word that follows the command. */
 export const WANTED = 'user';
 const LARGEST_TUNNEL_ID = 65_535;
 
-export function readExplainOptions(values: OptionValues): ExplainOptions {
+export function readExplainOptions(values: OptionValues) {
   const text = textOption(values, WANTED);
   if (text === undefined) throw usage('explain needs a user: its public key, client address or tunnel id');
   return {
     ...readConfigChoice(values),
     wanted: readWanted(text),
+    /** As it was written. */
     text,
+    /** Read switch and ledger instead of asking the running agent. */
     fresh: isOn(values, 'fresh'),
     output: choiceOption(values, 'output', ['table', 'json']),
   };
@@ -77,21 +66,11 @@ function readWanted(text: string): Wanted {
 
 export type SupportOptions = ConfigChoice;
 
-export interface HistoryOptions extends ConfigChoice {
-  /** Absent: all users of the device. */
-  readonly wanted?: Exclude<Wanted, { readonly by: 'tunnel' }>;
-  /** As it was written. */
-  readonly text?: string;
-  /** Length of the window that ends now, milliseconds. */
-  readonly sinceMs: number;
-  /** How long a report stands, milliseconds; absent: the refresh interval and a margin. */
-  readonly validForMs?: number;
-  readonly output: 'table' | 'json' | 'csv';
-}
+export type HistoryOptions = ReturnType<typeof readHistoryOptions>;
 
 const DEFAULT_SINCE_MS = 7 * 86_400_000;
 
-export function readHistoryOptions(values: OptionValues): HistoryOptions {
+export function readHistoryOptions(values: OptionValues) {
   const choice = readConfigChoice(values);
   const text = textOption(values, WANTED);
   const wanted = text === undefined ? undefined : readWanted(text);
@@ -99,9 +78,13 @@ export function readHistoryOptions(values: OptionValues): HistoryOptions {
   if (wanted !== undefined && choice.settings.device !== undefined) throw usage('a user and --device exclude each other');
   return {
     ...choice,
+    /** Undefined: all users of the device. */
     wanted,
+    /** As it was written. */
     text,
+    /** Length of the window that ends now, milliseconds. */
     sinceMs: ageOption(values, 'since') ?? DEFAULT_SINCE_MS,
+    /** How long a report stands, milliseconds; undefined: the refresh interval and a margin. */
     validForMs: ageOption(values, 'stale-after'),
     output: choiceOption(values, 'output', ['table', 'json', 'csv']),
   };
@@ -118,19 +101,7 @@ function ageOption(values: OptionValues, name: string): number | undefined {
   throw usage(`--${name}: expected a duration such as "7d" of at most 3650d, got ${JSON.stringify(text)}`);
 }
 
-export interface StatusOptions extends ConfigChoice, Selection {
-  /** Every device of the network instead of one. */
-  readonly all: boolean;
-  /** Absent: read once. Milliseconds between two readings. */
-  readonly watchMs?: number;
-  readonly sort: SortField;
-  /** Absent: all of them. */
-  readonly filter?: readonly UserState[];
-  readonly staleAfterMs: number;
-  /** Shown in addition. */
-  readonly columns: readonly ExtraColumn[];
-  readonly output: 'table' | 'json' | 'csv';
-}
+export type StatusOptions = ReturnType<typeof readStatusOptions>;
 
 export const SORT_FIELDS = ['state', 'user', 'device', 'tunnel', 'client-ip', 'rtt', 'age'] as const;
 export type SortField = (typeof SORT_FIELDS)[number];
@@ -139,7 +110,7 @@ const DEFAULT_WATCH_MS = 5_000;
 /** Twice the default refresh interval of this agent. */
 const DEFAULT_STALE_MS = 2 * 3_600_000;
 
-export function readStatusOptions(values: OptionValues): StatusOptions {
+export function readStatusOptions(values: OptionValues) {
   const choice = readConfigChoice(values);
   const all = isOn(values, 'all');
   if (all && choice.settings.device !== undefined) throw usage('--all and --device exclude each other');
@@ -148,14 +119,18 @@ export function readStatusOptions(values: OptionValues): StatusOptions {
   if (interval !== undefined && !watch) throw usage('--interval requires --watch');
   return {
     ...choice,
+    /** Every device of the network instead of one. */
     all,
+    /** Milliseconds between two readings; undefined: read once. */
     watchMs: watch ? (interval ?? DEFAULT_WATCH_MS) : undefined,
     sort: choiceOption(values, 'sort', SORT_FIELDS),
+    /** Undefined: all of them. */
     filter: listOption(values, 'filter', USER_STATES),
     staleAfterMs: durationOption(values, 'stale-after') ?? DEFAULT_STALE_MS,
     staleForMs: ageOption(values, 'stale-for'),
     downForMs: ageOption(values, 'down-for'),
     neverConnected: isOn(values, 'never-connected'),
+    /** Shown in addition. */
     columns: listOption(values, 'columns', EXTRA_COLUMNS) ?? [],
     output: choiceOption(values, 'output', ['table', 'json', 'csv']),
   };

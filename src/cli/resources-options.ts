@@ -4,10 +4,8 @@ import { type Address, ZERO_ADDRESS } from '../serviceability/index.ts';
 import type { NetworkAccounts } from '../serviceability/rfc11/index.ts';
 import {
   type CommandIo,
-  type ConfigChoice,
   choiceOption,
   isOn,
-  loadChosen,
   type OptionValues,
   readConfigChoice,
   textOption,
@@ -18,23 +16,11 @@ import {
 /** The name of the words that follow the command. */
 export const ACTION = 'action';
 const ACTIONS = ['show', 'audit', 'migrate plan', 'migrate apply', 'sweep'] as const;
-type Action = (typeof ACTIONS)[number];
 
-export interface ResourcesOptions extends ConfigChoice {
-  readonly action: Action;
-  /** A public key or a code; absent: all devices. */
-  readonly device: string | undefined;
-  /** Of `migrate plan` and `migrate apply`. */
-  readonly planFile: string | undefined;
-  /** Of `migrate plan`: slots at the start of each DoubleZero prefix that are never given out. */
-  readonly reservedStart: number | undefined;
-  /** Send transactions instead of describing them. */
-  readonly execute: boolean;
-  readonly output: 'table' | 'json';
-}
+export type ResourcesOptions = ReturnType<typeof readResourcesOptions>;
 
 /** Throws AgentError `CONFIG__USAGE` for words or options that do not fit together. */
-export function readResourcesOptions(values: OptionValues): ResourcesOptions {
+export function readResourcesOptions(values: OptionValues) {
   const words = textOption(values, ACTION)?.split('\n') ?? [];
   const action = ACTIONS.find((each) => each === words.slice(0, each.split(' ').length).join(' '));
   if (action === undefined) {
@@ -62,17 +48,16 @@ export function readResourcesOptions(values: OptionValues): ResourcesOptions {
     // The configuration requires a device; these commands are for a network.
     settings: { ...others, device: ZERO_ADDRESS },
     action,
+    /** A public key or a code; undefined: all devices. */
     device,
+    /** Of `migrate plan` and `migrate apply`. */
     planFile: file ?? out,
+    /** Of `migrate plan`: slots at the start of each DoubleZero prefix that are never given out. */
     reservedStart,
+    /** Send transactions instead of describing them. */
     execute,
     output: choiceOption(values, 'output', ['table', 'json']),
   };
-}
-
-/** The configuration of a command for a network. Throws AgentError `CONFIG__…`. */
-export function loadNetworkConfig(options: ResourcesOptions, io: Pick<CommandIo, 'environment' | 'stderr'>): AgentConfig {
-  return loadChosen(options, io).config;
 }
 
 /** A network as it was read. */

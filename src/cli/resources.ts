@@ -1,6 +1,6 @@
-import { AgentError, systemClock } from '../lib/index.ts';
+import { AgentError } from '../lib/index.ts';
 import { count, jsonLine, tableLines, tableStyle } from '../observability/index.ts';
-import { createLedgerRpc, openEndpoints, readEpoch, readProgramAccounts } from '../rpc/index.ts';
+import { readEpoch, readProgramAccounts } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import {
   type AuditFinding,
@@ -12,8 +12,9 @@ import {
   type Pool,
   readNetworkAccounts,
 } from '../serviceability/rfc11/index.ts';
-import type { CommandBody, ExitCode } from './command.ts';
-import { deviceName, loadNetworkConfig, type NetworkReading, type ResourcesContext, type ResourcesOptions } from './resources-options.ts';
+import { type CommandBody, type ExitCode, loadChosen } from './command.ts';
+import { openLedger } from './ledger.ts';
+import { deviceName, type NetworkReading, type ResourcesContext, type ResourcesOptions } from './resources-options.ts';
 
 /*
  *   resources ──► every account of the program, in one answer ──► NetworkAccounts ──► show, audit   (this file)
@@ -34,12 +35,10 @@ const ACTIONS: { readonly [Name in ResourcesOptions['action']]: Action } = {
 
 /** `dzd-telemetry resources`: the pools of a network, read from the ledger alone. */
 export const resourcesBody: CommandBody<ResourcesOptions> = async (options, io) => {
-  const config = loadNetworkConfig(options, io);
-  const { rpcUrls, programId, requestTimeout } = config.ledger;
-  const clock = systemClock;
-  const rpc = createLedgerRpc({ urls: rpcUrls, programId, random: Math.random, clock, requestTimeoutMs: requestTimeout });
+  const { config } = loadChosen(options, io);
+  const { programId, requestTimeout } = config.ledger;
   // The whole program takes longer than the reads of the agent.
-  const endpoints = openEndpoints({ urls: rpcUrls, clock, timeoutMs: Math.max(requestTimeout, WHOLE_PROGRAM_MS) });
+  const { rpc, endpoints, close } = openLedger(config.ledger, { endpointTimeoutMs: Math.max(requestTimeout, WHOLE_PROGRAM_MS) });
   const read = async (): Promise<NetworkReading> => {
     const { accounts, ...at } = await readProgramAccounts({ endpoints, programId }, io.signal);
     const network = readNetworkAccounts(programId, accounts);
@@ -49,7 +48,7 @@ export const resourcesBody: CommandBody<ResourcesOptions> = async (options, io) 
   try {
     return await ACTIONS[options.action]({ options, config, rpc, io, read, epoch: () => readEpoch({ endpoints }, io.signal) });
   } finally {
-    await Promise.all([rpc.close(), ...endpoints.map((endpoint) => endpoint.close())]);
+    await close();
   }
 };
 

@@ -13,10 +13,9 @@ import {
   tableLines,
   tableStyle,
 } from '../observability/index.ts';
-import { createLedgerRpc, type LedgerRpc, openEndpoints, readNetworkUsers, type SingleEndpoint } from '../rpc/index.ts';
+import { decodeOwned, type LedgerRpc, readNetworkUsers, type SingleEndpoint } from '../rpc/index.ts';
 import {
   type AccessPass,
-  AccountDataError,
   type Address,
   accessPassAddress,
   decodeAccessPass,
@@ -31,7 +30,7 @@ import {
 } from '../serviceability/index.ts';
 import { askRunningAgent } from './agent-status.ts';
 import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
-import { learnBlockTimes, readLedgerTime, slotTimes } from './ledger-time.ts';
+import { learnBlockTimes, openLedger, readLedgerTime, slotTimes } from './ledger.ts';
 import type { SortField, StatusOptions } from './options.ts';
 import { type ExtraColumn, selectRows, silentDevices, USER_STATES, type UserRow, type UserState, userRows } from './user-rows.ts';
 
@@ -220,12 +219,8 @@ async function readAccounts<T>(
   const { accounts } = wanted.length === 0 ? { accounts: [] } : await rpc.accounts(wanted, signal);
   for (const [index, account] of accounts.entries()) {
     const address = wanted[index];
-    if (address === undefined || account === null || account.owner !== programId) continue;
-    try {
-      found.set(address, decode(account.data));
-    } catch (error) {
-      if (!(error instanceof AccountDataError)) throw error;
-    }
+    const decoded = decodeOwned(account, programId, decode);
+    if (address !== undefined && decoded !== undefined) found.set(address, decoded);
   }
   return found;
 }
@@ -270,10 +265,9 @@ export const statusBody: CommandBody<StatusOptions> = async (options, io) => {
   // --all needs no device, and the configuration requires one.
   const settings = all ? { ...options.settings, device: ZERO_ADDRESS } : options.settings;
   const { config } = loadChosen({ ...options, settings }, io);
-  const { rpcUrls, programId, requestTimeout } = config.ledger;
+  const { programId } = config.ledger;
   const clock = systemClock;
-  const rpc = createLedgerRpc({ urls: rpcUrls, programId, random: Math.random, clock, requestTimeoutMs: requestTimeout });
-  const endpoints = openEndpoints({ urls: rpcUrls, clock, timeoutMs: requestTimeout });
+  const { rpc, endpoints, close } = openLedger(config.ledger);
   const device = all ? undefined : config.device;
   const query = { rpc, endpoints, programId, clock, staleAfterMs, device, columns: options.columns, blockTimes: new Map() };
   const read = async (): Promise<UsersReading> => {
@@ -298,7 +292,7 @@ export const statusBody: CommandBody<StatusOptions> = async (options, io) => {
     }
     return 0 satisfies ExitCode;
   } finally {
-    await Promise.all([rpc.close(), ...endpoints.map((endpoint) => endpoint.close())]);
+    await close();
   }
 };
 

@@ -8,12 +8,7 @@ export {
 } from './client.ts';
 export type { EndpointEvent } from './endpoint.ts';
 export type { EndpointTraffic } from './failover.ts';
-export type {
-  AccountInfo,
-  ListedTransaction,
-  SignatureStatus,
-  TransactionErrorJson,
-} from './responses.ts';
+export { type AccountInfo, decodeOwned, type ListedTransaction, type SignatureStatus, type TransactionErrorJson } from './responses.ts';
 export { SendAttempts, type SendOutcome } from './send-outcome.ts';
 export { ROLLBACK_AFTER_MS, type SlotProgress, standstillSince } from './slots.ts';
 export {

@@ -1,5 +1,15 @@
 import { AgentError, type EpochMs, epochMs, isRecord } from '../lib/index.ts';
-import { AccountType, type Address, addressBytes, isAddress, type Lamports, lamports, type Slot, slot } from '../serviceability/index.ts';
+import {
+  AccountDataError,
+  AccountType,
+  type Address,
+  addressBytes,
+  isAddress,
+  type Lamports,
+  lamports,
+  type Slot,
+  slot,
+} from '../serviceability/index.ts';
 
 /** The content of an answer does not have the shape that the method documents. */
 export class Malformed extends Error {
@@ -64,6 +74,21 @@ export interface AccountInfo {
   readonly owner: Address;
   readonly lamports: Lamports;
   readonly data: Uint8Array;
+}
+
+/** The account decoded; undefined where there is none, and for one of another program or type. */
+export function decodeOwned<T>(
+  account: Pick<AccountInfo, 'owner' | 'data'> | null | undefined,
+  programId: Address,
+  decode: (data: Uint8Array) => T,
+): T | undefined {
+  if (account?.owner !== programId) return undefined;
+  try {
+    return decode(account.data);
+  } catch (error) {
+    if (error instanceof AccountDataError) return undefined;
+    throw error;
+  }
 }
 
 /** The error of a transaction in Solana's own JSON shape, e.g. `{"InstructionError":[3,{"Custom":8}]}` or `"BlockhashNotFound"`. */

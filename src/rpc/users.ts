@@ -18,7 +18,7 @@ import {
 } from '../serviceability/index.ts';
 import type { LedgerRpc, SingleEndpoint } from './client.ts';
 import type { AccountInfo } from './responses.ts';
-import { asArray, asBase64Data, asRecord, asSlotted, Malformed } from './responses.ts';
+import { asArray, asBase64Data, asRecord, asSlotted, decodeOwned, Malformed } from './responses.ts';
 import { RollbackWatch, SlotClock } from './slots.ts';
 
 /** A User with the bytes that it was decoded from. */
@@ -232,7 +232,7 @@ class TenantVrfs {
       const { accounts } = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => rpc.accounts(keys, inner), clock);
       const vrfs = new Map<Address, VrfName>();
       keys.forEach((key, index) => {
-        const vrf = vrfOf(accounts[index] ?? null, programId);
+        const vrf = vrfOf(accounts[index], programId);
         if (vrf !== undefined) vrfs.set(key, vrf);
       });
       this.#known = vrfs;
@@ -246,15 +246,9 @@ class TenantVrfs {
   }
 }
 
-function vrfOf(account: AccountInfo | null, programId: Address): VrfName | undefined {
-  if (account === null || account.owner !== programId) return undefined;
-  try {
-    const { vrfId } = decodeTenant(account.data);
-    return vrfId >= FIRST_VRF_ID && vrfId <= LAST_VRF_ID ? `vrf${vrfId}` : undefined;
-  } catch (error) {
-    if (error instanceof AccountDataError) return undefined;
-    throw error;
-  }
+function vrfOf(account: AccountInfo | null | undefined, programId: Address): VrfName | undefined {
+  const { vrfId = 0 } = decodeOwned(account, programId, decodeTenant) ?? {};
+  return vrfId >= FIRST_VRF_ID && vrfId <= LAST_VRF_ID ? `vrf${vrfId}` : undefined;
 }
 
 export interface UserViewReaderOptions {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
 import { historyCommand } from '../../src/cli/commands.ts';
-import { readLedgerTime } from '../../src/cli/ledger-time.ts';
+import { readLedgerTime } from '../../src/cli/ledger.ts';
 import { epochMs } from '../../src/lib/index.ts';
 import { slot } from '../../src/serviceability/index.ts';
 import { keyNumber } from '../support/bgp-builders.ts';

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
 import { statusCommand } from '../../src/cli/commands.ts';
-import { learnBlockTimes, slotTimes } from '../../src/cli/ledger-time.ts';
+import { learnBlockTimes, slotTimes } from '../../src/cli/ledger.ts';
 import { SORT_FIELDS, type SortField } from '../../src/cli/options.ts';
 import { arrangeRows, drawTable } from '../../src/cli/status.ts';
 import { selectRows, silentDevices, type UserRow, type UserState } from '../../src/cli/user-rows.ts';

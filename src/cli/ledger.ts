@@ -1,7 +1,22 @@
-import { type Clock, type EpochMs, epochMs, isAgentError } from '../lib/index.ts';
+import type { AgentConfig } from '../config/index.ts';
+import { type Clock, type EpochMs, epochMs, isAgentError, systemClock } from '../lib/index.ts';
 import { span } from '../observability/index.ts';
-import type { LedgerRpc } from '../rpc/index.ts';
+import { createLedgerRpc, type LedgerRpc, type LedgerRpcOptions, openEndpoints } from '../rpc/index.ts';
 import type { Slot } from '../serviceability/index.ts';
+
+/**
+ * The ledger of the configuration for one command: with failover, and each endpoint by itself. `endpointTimeoutMs` bounds a request to the latter;
+ * `ledger.requestTimeout` by default.
+ */
+export function openLedger(
+  { rpcUrls: urls, programId, requestTimeout }: AgentConfig['ledger'],
+  { endpointTimeoutMs = requestTimeout, ...bounds }: Partial<LedgerRpcOptions> & { readonly endpointTimeoutMs?: number } = {},
+) {
+  const clock = systemClock;
+  const rpc = createLedgerRpc({ urls, programId, random: Math.random, clock, requestTimeoutMs: requestTimeout, ...bounds });
+  const endpoints = openEndpoints({ urls, clock, timeoutMs: endpointTimeoutMs });
+  return { rpc, endpoints, close: () => Promise.all([rpc, ...endpoints].map((each) => each.close())) };
+}
 
 /** A newest block that is older than this does not count as now. */
 const STANDS_STILL_MS = 60_000;
