@@ -21,7 +21,7 @@ import {
 } from '../serviceability/rfc11/index.ts';
 import type { ExitCode } from './command.ts';
 import { deviceName, type NetworkReading, type ResourcesContext } from './resources-options.ts';
-import { packTransactions, sendWithProgress } from './resources-send.ts';
+import { type LabeledInstruction, packTransactions, type SendOptions, sendWithProgress } from './resources-send.ts';
 
 /*
  *   migrate plan   network ──► planMigration ──► plan file
@@ -84,7 +84,11 @@ export async function apply({ options, config, io, rpc, read }: ResourcesContext
       );
     return 0;
   }
-  const sent = await sendWithProgress({ rpc, signer, groups }, io);
+  const stillNeeded = createStepCheck(async () => {
+    const { network } = await read();
+    return planInstructions(planMigration(network, { dzIpReservedStart: wanted.dzIpReservedStart }), { programId, authority });
+  });
+  const sent = await sendWithProgress({ rpc, signer, groups, stillNeeded }, io);
   if (sent === undefined) return 1;
   const after = await readFrom(sent.newestSlot, read, io.signal);
   const left = stepsOf(planMigration(after.network, { dzIpReservedStart: wanted.dzIpReservedStart }));
@@ -104,6 +108,23 @@ function loadSigner(keypair: string | undefined) {
 
 const READ_TRIES = 40;
 const READ_PAUSE_MS = 500;
+
+const CHECK_TRIES = 8;
+
+/**
+ * Which of some steps remain. What an interrupted run sent may land after this one has read the network, and is read only when it is confirmed, about a
+ * second later. Until then the program rejects it.
+ */
+function createStepCheck(readSteps: () => Promise<readonly LabeledInstruction[]>): NonNullable<SendOptions['stillNeeded']> {
+  return async (steps, signal) => {
+    for (let attempt = 1; ; attempt++) {
+      const remaining = new Set((await readSteps()).map(({ label }) => label));
+      const needed = steps.filter(({ label }) => remaining.has(label));
+      if (needed.length < steps.length || attempt === CHECK_TRIES) return needed;
+      await systemClock.sleep(READ_PAUSE_MS, signal);
+    }
+  };
+}
 
 /** A reading that is not from before the slot: an endpoint may lag. */
 async function readFrom(least: bigint | undefined, read: ResourcesContext['read'], signal: AbortSignal): Promise<NetworkReading> {
@@ -256,7 +277,8 @@ function readPlan(file: string): PlanFile {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw unreadable(text.trimEnd().endsWith('}') ? 'it is not JSON' : 'it is cut: its end is missing', error);
+    // A step ends with a brace, too, but not on a line of its own.
+    throw unreadable(text.trimEnd().endsWith('\n}') ? 'it is not JSON' : 'it is cut: its end is missing', error);
   }
   const parsed = PLAN_FILE.safeParse(json);
   if (parsed.success) return parsed.data;

@@ -9,7 +9,8 @@ import type { CommandIo } from './command.ts';
  * Sends instructions that may be repeated, and confirms them:
  *
  *   instructions ──► packed by size ──► up to 16 in flight ──► status: confirmed ──► progress
- *                          ▲                    └── expired, proven by the block height
+ *                          ▲                    ├── expired, proven by the block height
+ *                          │                    └── rejected, but some of it is done already: by another run
  *                          └────────── again, with a new blockhash
  */
 
@@ -55,6 +56,8 @@ export interface SendOptions {
   readonly signer: Signer;
   /** Each group begins when the one before is confirmed. */
   readonly groups: readonly (readonly LabeledInstruction[])[];
+  /** Which of a rejected transaction's instructions still have to be sent: another run may have sent some of them. All of them without it. */
+  readonly stillNeeded?: (instructions: readonly LabeledInstruction[], signal: AbortSignal) => Promise<readonly LabeledInstruction[]>;
   readonly onProgress: (confirmed: number, total: number) => void;
 }
 
@@ -137,18 +140,36 @@ class Sender {
         throw error;
       });
     const errors: unknown[] = [];
+    const rejected: (readonly [Waiting, AgentError])[] = [];
     await Promise.all(
       batch.map((each) =>
         this.#submit(each, signal).then(
           (sent) => inFlight.add(sent),
           (error: unknown) => {
-            waiting.push(each);
-            errors.push(error);
+            if (isAgentError(error) && error.code === 'RESOURCES__REJECTED') rejected.push([each, error]);
+            else {
+              waiting.push(each);
+              errors.push(error);
+            }
           },
         ),
       ),
     );
-    if (errors.length > 0) throw errors.find((error) => isAgentError(error) && error.code === 'RESOURCES__REJECTED') ?? errors[0];
+    for (const [each, rejection] of rejected) await this.#onRejection(each, rejection, waiting, signal);
+    if (errors.length > 0) throw errors[0];
+  }
+
+  /** Throws the rejection unless some of the transaction is done already; then the others wait again. */
+  async #onRejection(each: Waiting, rejection: AgentError, waiting: Waiting[], signal: AbortSignal): Promise<void> {
+    const { instructions } = each;
+    const needed =
+      (await this.#options.stillNeeded?.(instructions, signal).catch((error: unknown) => {
+        waiting.push(each);
+        throw error;
+      })) ?? instructions;
+    if (needed.length === instructions.length) throw rejection;
+    if (needed.length > 0) waiting.unshift({ ...each, instructions: needed });
+    else this.#count();
   }
 
   async #submit({ instructions, expiries }: Waiting, signal: AbortSignal): Promise<InFlight> {
@@ -187,8 +208,10 @@ class Sender {
     for (const [index, each] of all.entries()) {
       const status = statuses[index] ?? null;
       const now = clock.monotonic();
-      if (status !== null && status.err !== null) throw this.#rejection(status.err, each.instructions);
-      if (status !== null && status.confirmationStatus !== 'processed') {
+      if (status !== null && status.err !== null) {
+        inFlight.delete(each);
+        await this.#onRejection(each, this.#rejection(status.err, each.instructions), waiting, signal);
+      } else if (status !== null && status.confirmationStatus !== 'processed') {
         inFlight.delete(each);
         this.#confirm(status.slot);
       } else if (status === null && now - each.sentAt > EXPIRY_CHECK_MS && (await this.#isExpired(each, signal))) {
@@ -212,8 +235,12 @@ class Sender {
   }
 
   #confirm(at: Slot): void {
-    this.#confirmed += 1;
     if (this.newestSlot === undefined || at > this.newestSlot) this.newestSlot = slot(at);
+    this.#count();
+  }
+
+  #count(): void {
+    this.#confirmed += 1;
     this.#report();
   }
 
@@ -248,7 +275,7 @@ class Sender {
  * throws like sendInstructions otherwise.
  */
 export async function sendWithProgress(
-  options: Pick<SendOptions, 'rpc' | 'signer' | 'groups'>,
+  options: Pick<SendOptions, 'rpc' | 'signer' | 'groups' | 'stillNeeded'>,
   { stderr, signal }: Pick<CommandIo, 'stderr' | 'signal'>,
 ): Promise<{ readonly confirmed: number; readonly newestSlot: Slot | undefined } | undefined> {
   let confirmed = 0;

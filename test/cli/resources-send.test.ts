@@ -67,10 +67,10 @@ function fakeLedger(change: Partial<SendOptions['rpc']> = {}) {
   return { rpc, clock, offered };
 }
 
-const send = (ledger: Pick<SendOptions, 'rpc' | 'clock'>, groups = [labeled(10), labeled(3)]) => {
+const send = (ledger: Pick<SendOptions, 'rpc' | 'clock'>, groups = [labeled(10), labeled(3)], stillNeeded?: SendOptions['stillNeeded']) => {
   const progress: (readonly [number, number])[] = [];
   const onProgress = (confirmed: number, total: number) => void progress.push([confirmed, total]);
-  const options = { rpc: ledger.rpc, clock: ledger.clock, signer, groups, onProgress };
+  const options = { rpc: ledger.rpc, clock: ledger.clock, signer, groups, onProgress, stillNeeded };
   return { progress, result: sendInstructions(options, createAbortController().signal) };
 };
 
@@ -107,6 +107,43 @@ test('a rejected instruction is named with its step, and the confirmed ones are 
   await expect(send(ledger).result).rejects.toThrow(
     '0 of 3 transactions are confirmed; the next was rejected: step 2: instruction 2 failed with SlotMismatch (173)',
   );
+});
+
+test.each(['at its preflight', 'on the chain'] as const)(
+  'a transaction that is rejected %s because another run did some of it is sent again with the others',
+  async (where) => {
+    const failure = { InstructionError: [0, { Custom: 175 }] };
+    let rejections = 1;
+    const isRejected = (here: typeof where): boolean => here === where && rejections-- > 0;
+    const ledger = fakeLedger({
+      sendTransaction: async () => (isRejected('at its preflight') ? { kind: 'rejected', err: failure, logs: [] } : { kind: 'accepted' }),
+      signatureStatuses: async (signatures) => ({
+        slot: slot(7),
+        statuses: signatures.map(() => ({
+          slot: slot(7),
+          confirmationStatus: 'confirmed' as const,
+          err: isRejected('on the chain') ? failure : null,
+        })),
+      }),
+    });
+    const asked: (readonly string[])[] = [];
+    const { progress, result } = send(ledger, [labeled(3)], async (steps) => {
+      asked.push(steps.map(({ label }) => label));
+      return steps.slice(1);
+    });
+    await result;
+    expect(asked).toEqual([['step 0', 'step 1', 'step 2']]);
+    expect(progress.at(-1)).toEqual([1, 1]);
+  },
+);
+
+test('a rejected transaction whose every step another run did counts as done', async () => {
+  const ledger = fakeLedger({
+    sendTransaction: async () => ({ kind: 'rejected', err: { InstructionError: [0, { Custom: 175 }] }, logs: [] }),
+  });
+  const { progress, result } = send(ledger, [labeled(3)], async () => []);
+  await result;
+  expect(progress.at(-1)).toEqual([1, 1]);
 });
 
 test('a ledger that stops answering is asked for 30 s, and then the line counts what is confirmed', async () => {
