@@ -14,7 +14,7 @@ import type { Signer } from '../publisher/index.ts';
 import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from '../rpc/index.ts';
 import { type Address, type Lamports, lamports } from '../serviceability/index.ts';
 import type { Snapshotter } from '../snapshots/index.ts';
-import { type LeftInFlight, refreshLamportsPerHour, type SpendLimits, Worker, type WorkerTiming } from '../worker/index.ts';
+import { type Handover, refreshLamportsPerHour, type SpendLimits, Worker, type WorkerTiming } from '../worker/index.ts';
 import type { AgentReporter, TickReport } from './events.ts';
 import { createLedgerCache, type LedgerTiming } from './ledger-cache.ts';
 import { AuthorityWatch, createBalanceCheck, createLagCheck } from './preconditions.ts';
@@ -207,7 +207,6 @@ export function createAgent(options: AgentOptions) {
     },
   });
 
-  const startedAt = clock.monotonic();
   const checkBalance =
     worker === undefined || publisher === undefined
       ? undefined
@@ -217,7 +216,9 @@ export function createAgent(options: AgentOptions) {
           minBalance: limits.minBalance,
           intervalMs: timing.authorityIntervalMs,
           isHalted,
-          spendRate: () => spendRate(worker.lamportsOfTheDay, clock.monotonic() - startedAt, views.latest()?.users.size ?? 0, policy),
+          // What was spent, but at least what refreshing every user costs.
+          spendRate: () =>
+            Math.max(worker.lamportsPerHour, refreshLamportsPerHour(views.latest()?.users.size ?? 0, policy.refreshIntervalMs)),
           clock,
           onBalance: (event) => reporter.balance(event),
           onTooLow: (error) => worker.halt(error, 'balance'),
@@ -273,12 +274,12 @@ export function createAgent(options: AgentOptions) {
     onTrigger: () => loop.trigger(),
     reporter,
   });
-  let stopped: Promise<LeftInFlight> | undefined;
+  let stopped: Promise<Handover> | undefined;
 
   return {
-    /** Ticks until stopped. `left` holds the unresolved transactions of the agent that this one replaces; their users wait for them (rule 17). */
-    start(left: LeftInFlight = { unresolved: [] }): void {
-      worker?.adopt(left.unresolved);
+    /** Ticks until stopped. `left` is from the agent that this one replaces: the users of its unresolved transactions wait for them (rule 17). */
+    start(left: Handover = { unresolved: [] }): void {
+      worker?.adopt(left);
       worker?.start();
       loop.start();
       triggers.start();
@@ -305,7 +306,7 @@ export function createAgent(options: AgentOptions) {
     /** Brings the next tick forward, at most once in 250 ms. */
     trigger: () => loop.trigger(),
     /** Stops collecting, waits up to `drainMs` for transactions in flight, closes sockets. Idempotent. */
-    stop(): Promise<LeftInFlight> {
+    stop(): Promise<Handover> {
       stopped ??= (async () => {
         stopping.abort(new Stopped('the agent stops'));
         const snapshotsStopped = options.snapshotter?.stop();
@@ -321,13 +322,3 @@ export function createAgent(options: AgentOptions) {
     },
   };
 }
-
-/** Lamports per hour: what was spent, but at least what refreshing every user costs. */
-function spendRate(lamportsOfTheDay: number, uptimeMs: number, users: number, { refreshIntervalMs }: StatusPolicy): number {
-  const hours = Math.min(uptimeMs, DAY_MS) / HOUR_MS;
-  const spent = hours < 1 ? 0 : lamportsOfTheDay / hours;
-  return Math.max(spent, refreshLamportsPerHour(users, refreshIntervalMs));
-}
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;

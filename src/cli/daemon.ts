@@ -7,7 +7,7 @@ import { AgentError, backoffDelays, type Clock, createAbortController, describeE
 import { createStatusBoard, createVerdictLog, type Logger, type RecentLines, SILENT_MS, type StatusBoard } from '../observability/index.ts';
 import { parseEndpointUrls } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
-import type { LeftInFlight } from '../worker/index.ts';
+import type { Handover } from '../worker/index.ts';
 
 interface OpenedService {
   readonly agent: Agent;
@@ -135,7 +135,7 @@ export async function stopAgent(agent: Agent, logger: Logger): Promise<void> {
   warnOfUnresolved(await agent.stop(), logger);
 }
 
-function warnOfUnresolved({ unresolved }: LeftInFlight, logger: Logger): void {
+function warnOfUnresolved({ unresolved }: Handover, logger: Logger): void {
   if (unresolved.length === 0) return;
   logger.warn('stopped with unconfirmed writes; the next start reads their result from the ledger', {
     users: unresolved.flatMap(({ intents }) => intents.map(({ user, to }) => `${user} ${to}`)),

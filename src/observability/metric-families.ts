@@ -262,9 +262,5 @@ export function createWriteMetrics(instruments: Instruments, registry: Registry)
         allowance = event.allowance;
       },
     } satisfies AgentListener,
-    /** Another agent runs now, with unused spending limits. */
-    replaced() {
-      allowance = 'all';
-    },
   };
 }

@@ -406,7 +406,6 @@ export function createMetrics(options: MetricsOptions) {
     watch(nextSettings: MeasuredSettings, nextCounts: () => AgentCounts): void {
       settings = nextSettings;
       counts = nextCounts;
-      writes.replaced();
       snapshots.replaced();
     },
     /** A reload of the configuration was attempted. */

@@ -512,7 +512,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
     request({ endpoint, result, durationMs }: RequestEvent): void {
       if (result === 'ok') endpoints.responded(endpoint, durationMs);
     },
-    /** A reload has replaced the agent. Failures, halts and stalls of the former agent are cleared; the new one reports its own. */
+    /** A reload has replaced the agent. Failures, halts and stalls of the former agent are cleared; the new one reports its own. What was spent stays. */
     replaced(parts: Pick<StatusBoardOptions, 'sources' | 'endpoints' | 'refreshIntervalMs' | 'silentAfterMs'>): void {
       refreshIntervalMs = parts.refreshIntervalMs ?? DEFAULT_POLICY.refreshIntervalMs;
       silentAfterMs = parts.silentAfterMs ?? SILENT_MS;
@@ -521,7 +521,6 @@ export function createStatusBoard(options: StatusBoardOptions) {
       ledgerProblem = null;
       halted = null;
       writesStalled = null;
-      spend = { allowance: 'all', since: clock.wall() };
       failedTriggers.clear();
       snapshotProblem = null;
     },

@@ -1,5 +1,5 @@
 import type { StatusIntent } from '../bgp/index.ts';
-import { type AgentError, backoffDelays, type Clock, type Random } from '../lib/index.ts';
+import { type AgentError, backoffDelays, type Clock, type MonotonicMs, type Random } from '../lib/index.ts';
 import { MAX_WRITES_WITH_COMPUTE_BUDGET, type Slot } from '../serviceability/index.ts';
 
 interface SlidingSumOptions {
@@ -36,7 +36,7 @@ class SlidingSum {
   }
 }
 
-/** Bounds on what this process spends (rule 21). */
+/** Bounds on what this process spends, across reloads (rule 21). */
 export interface SpendLimits {
   readonly maxTransactionsPerMinute: number;
   /** Fees of the last 24 hours. */
@@ -61,13 +61,34 @@ export function refreshLamportsPerHour(users: number, refreshIntervalMs: number)
 
 export class SpendBudget {
   readonly #limits: SpendLimits;
-  readonly #transactions;
-  readonly #lamports;
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  #since: MonotonicMs;
+  #transactions;
+  #lamports;
+  #reported: Allowance = 'all';
 
   constructor(limits: SpendLimits, clock: Pick<Clock, 'monotonic'>) {
     this.#limits = limits;
+    this.#clock = clock;
+    this.#since = clock.monotonic();
     this.#transactions = new SlidingSum({ windowMs: MINUTE_MS, buckets: 60, clock });
     this.#lamports = new SlidingSum({ windowMs: DAY_MS, buckets: 96, clock });
+  }
+
+  /** Goes on with what another worker of this process spent and reported, under the limits of this one: a reload must not begin a new day. */
+  continue(former: SpendBudget): void {
+    this.#since = former.#since;
+    this.#transactions = former.#transactions;
+    this.#lamports = former.#lamports;
+    this.#reported = former.#reported;
+  }
+
+  /** The allowance, if it is another one than the last that this returned; `all` at first. */
+  changedAllowance(): Allowance | undefined {
+    const { allowance } = this;
+    if (allowance === this.#reported) return undefined;
+    this.#reported = allowance;
+    return allowance;
   }
 
   get allowance(): Allowance {
@@ -98,6 +119,12 @@ export class SpendBudget {
 
   get lamportsOfTheDay(): number {
     return Math.max(0, this.#lamports.sum());
+  }
+
+  /** The mean of the last 24 hours; 0 in the first hour, which is too short for one. */
+  get lamportsPerHour(): number {
+    const hours = Math.min(this.#clock.monotonic() - this.#since, DAY_MS) / HOUR_MS;
+    return hours < 1 ? 0 : this.lamportsOfTheDay / hours;
   }
 }
 

@@ -29,9 +29,12 @@ export interface WorkerOptions {
   readonly onInternalError: (error: unknown) => void;
 }
 
-/** Transactions that may still be confirmed. */
-export interface LeftInFlight {
+/** What a worker leaves to the next one of its key. */
+export interface Handover {
+  /** Transactions that may still be confirmed. */
   readonly unresolved: readonly InFlightTransaction[];
+  /** What was spent; absent after a dry run. */
+  readonly budget?: SpendBudget;
 }
 
 const IDLE_POLL_MS = 20;
@@ -63,7 +66,6 @@ export class Worker {
   readonly #queue: SendQueue;
   readonly #submitter: Submitter;
   readonly #confirmer: Confirmer;
-  #reportedAllowance: Allowance = 'all';
   #polledAt = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | undefined;
 
@@ -108,17 +110,18 @@ export class Worker {
     this.#confirmer = new Confirmer({ ...parts, confirmations: this.#confirmations });
   }
 
-  /** Takes over, before `start`, what another worker of this key left in flight: nothing is written for its users before it is resolved. */
-  adopt(left: readonly InFlightTransaction[]): void {
-    for (const transaction of left) this.#inFlight.add({ ...transaction, hasOldHeights: true });
+  /** Takes over, before `start`, from another worker of this key: nothing is written for the users of what it left in flight before that is resolved. */
+  adopt({ unresolved, budget }: Handover): void {
+    for (const transaction of unresolved) this.#inFlight.add({ ...transaction, hasOldHeights: true });
+    if (budget !== undefined) this.#budget.continue(budget);
   }
 
   start(): void {
     this.#running ??= this.#loop(this.#controller.signal).catch((error: unknown) => this.#reportUnlessStopped(error));
   }
 
-  /** Sends nothing new, waits up to `drainMs` for the transactions in flight, and returns those that are unresolved then. */
-  async stop(drainMs: number): Promise<LeftInFlight> {
+  /** Sends nothing new, waits up to `drainMs` for the transactions in flight, and returns those that are unresolved then, and what was spent. */
+  async stop(drainMs: number): Promise<Handover> {
     const { clock } = this.#options;
     this.#submitter.drain();
     this.#notifier.signal();
@@ -127,7 +130,7 @@ export class Worker {
     this.#controller.abort(new Stopped('the worker stops'));
     await this.#running;
     await this.#queue.close();
-    return { unresolved: this.#inFlight.all() };
+    return { unresolved: this.#inFlight.all(), budget: this.#budget };
   }
 
   /**
@@ -210,6 +213,11 @@ export class Worker {
     return this.#budget.lamportsOfTheDay;
   }
 
+  /** Their mean; 0 in the first hour of this process. */
+  get lamportsPerHour(): number {
+    return this.#budget.lamportsPerHour;
+  }
+
   get allowance(): Allowance {
     return this.#budget.allowance;
   }
@@ -237,9 +245,8 @@ export class Worker {
     const { clock, timing, reporter } = this.#options;
     await this.#submitter.submitAll(signal);
     this.#health.check();
-    const { allowance } = this.#budget;
-    if (allowance !== this.#reportedAllowance) reporter.budget({ allowance });
-    this.#reportedAllowance = allowance;
+    const allowance = this.#budget.changedAllowance();
+    if (allowance !== undefined) reporter.budget({ allowance });
     if (clock.monotonic() - this.#polledAt < timing.statusPollIntervalMs) return;
     this.#polledAt = clock.monotonic();
     try {

@@ -227,7 +227,7 @@ test('the spend allowance is one of three', async () => {
   expect(await allowances()).toEqual(one('nothing'));
 });
 
-test("a reload clears the former agent's spend allowance and failed snapshot destination", async () => {
+test("a reload clears the former agent's failed snapshot destination, and keeps what was spent", async () => {
   const agent = fixture();
   const error = new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server: 'ingest.example', problem: 'refused' });
   agent.emit(({ budget }) => budget({ allowance: 'none' }));
@@ -235,7 +235,7 @@ test("a reload clears the former agent's spend allowance and failed snapshot des
   const settings = { refreshIntervalSeconds: 3_600, intervalSeconds: 5, idleIntervalSeconds: 30 };
   agent.metrics.watch(settings, () => ({ endpoints: [], dropCounters: [] }));
   expect(await samples(agent, 'spend_allowance{allowance="nothing"', 'snapshot_place_up', 'snapshot_place_losses')).toEqual({
-    'spend_allowance{allowance="nothing"}': 0,
+    'spend_allowance{allowance="nothing"}': 1,
     snapshot_place_up: 1,
     snapshot_place_losses_total: 1,
   });

@@ -271,16 +271,18 @@ test('an endpoint whose error changes shows the newest error, since the first on
   expect(timeline.length).toBe(1);
 });
 
-test('a reload replaces sources and endpoints, and clears the halt of the former agent', () => {
-  const { listener, read, replaced } = board();
+test('a reload replaces sources and endpoints, clears the halt of the former agent, and keeps what was spent', async () => {
+  const { listener, read, replaced, clock } = board();
+  listener.budget({ allowance: 'none' });
+  await clock.advance(60_000);
   const error = new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none' });
   listener.endpoint({ endpoint: 'http://a', state: 'lost', error });
   listener.source({ source: 'eapi', state: 'lost', error });
   listener.halted(new AgentError('WRITE__BALANCE_LOW', { publisher: keyNumber(7), lamports: 1n, minBalance: 2n }));
   replaced({ sources: ['eapi', 'snmp'], endpoints: ['http://b'] });
-  const { sources, endpoints, halted } = read();
+  const { sources, endpoints, halted, spend } = read();
   expect([...sources, ...endpoints].map(({ name, state }) => `${name} ${state}`)).toEqual(['eapi ok', 'snmp ok', 'http://b ok']);
-  expect(halted).toBe(null);
+  expect([halted, spend]).toEqual([null, { allowance: 'none', since: START }]);
 });
 
 test('the status says why the users cannot be read from the ledger, until they can', () => {

@@ -620,10 +620,10 @@ describe('the successor of another worker', () => {
     await old.clock.advance(500);
     const stopped = old.worker.stop(0);
     await old.clock.advance(100);
-    const { unresolved } = await stopped;
+    const handover = await stopped;
     old.ledger.state.rollbackSlots = rollbackSlots;
     const next = setUp({ on: old });
-    next.worker.adopt(unresolved);
+    next.worker.adopt(handover);
     return next;
   };
 
@@ -645,6 +645,23 @@ describe('the successor of another worker', () => {
     await clock.advance(65_000);
     expect([lines, reevaluations(), worker.inFlight().size]).toEqual([['expired u1 down'], 1, 0]);
     expect(rebroadcasts()).toBeGreaterThan(20);
+  });
+
+  test('rule 21: a successor goes on with what was spent and reported, under its own limits', async () => {
+    const old = setUp({ limits: { maxLamportsPerDay: 10_000 } });
+    old.setDesired(up(...range(60)));
+    await old.clock.advance(3_600_000);
+    expect(old.linesOf('budget')).toEqual(['budget none']);
+    const same = setUp({ on: old, limits: { maxLamportsPerDay: 10_000 } });
+    same.worker.adopt(await old.worker.stop(0));
+    same.setDesired(up(...range(60)));
+    await same.clock.advance(20_000);
+    expect([same.ledger.sends.length, Math.round(same.worker.lamportsPerHour), same.linesOf('budget')]).toEqual([2, 9_945, []]);
+    const larger = setUp({ on: same, limits: { maxLamportsPerDay: 50_000 } });
+    larger.worker.adopt(await same.worker.stop(0));
+    larger.setDesired(up(...range(60)));
+    await larger.clock.advance(20_000);
+    expect([larger.worker.lamportsOfTheDay, larger.linesOf('budget')[0]]).toEqual([30_000, 'budget all']);
   });
 
   test('an adopted transaction expires on a ledger of lower block heights, too', async () => {
