@@ -500,7 +500,7 @@ function users({ users: all, lastTick, failedVrfs, ambiguous, unlisted, now }: A
     rejected,
     ({ parkedSince }) => parkedSince,
     (whose) => `The program rejects the status of ${whose}: ${rejected[0]?.parked ?? ''}`,
-    'retried when the account changes, or after a backoff of 1 min to 1 h',
+    'retried when the account changes, or after a backoff of 30 s to 1 h',
   );
   // If the switch cannot be read, all users are unobserved, and that has its own finding.
   const unobserved = lastTick?.switchRead === true ? all.filter((user) => isActivated(user) && user.observation === 'unobserved') : [];

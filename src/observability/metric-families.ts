@@ -193,7 +193,7 @@ export function createWriteMetrics(instruments: Instruments, registry: Registry)
   const confirmed = counter('writes_landed_total', 'Confirmed statuses, by the reason of the write.', { reason: REASONS });
   const rejected = counter(
     'users_rejected_total',
-    'Statuses that the program rejected; each is retried when the account changes, or after a backoff of 1 min to 1 h.',
+    'Statuses that the program rejected; each is retried when the account changes, or after a backoff of 30 s to 1 h.',
   );
   const confirmation = histogram(
     'transaction_landing_seconds',

@@ -236,7 +236,7 @@ describe('the page of one user', () => {
     [
       'rejected by the program',
       { parked: 'NotAllowed' },
-      'critical: The program rejects its status; retried when the account changes, or after a backoff of 1 min to 1 h: NotAllowed.',
+      'critical: The program rejects its status; retried when the account changes, or after a backoff of 30 s to 1 h: NotAllowed.',
     ],
     [
       'not observed',

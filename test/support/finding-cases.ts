@@ -232,7 +232,7 @@ export const FINDING_CASES: readonly (readonly [string, Partial<AgentState>, rea
     [
       'users-unobserved warning 1: No status is written for 2 users (tunnels 501, 502): another user has the same tunnel_net → have the accounts on the ledger corrected; `dzd-telemetry explain` shows each',
       'users-unobserved warning 1: No status is written for 2 users (tunnels 505, 506): their VRF could not be read; the switch does not report VRF vrf1 → compare `show ip bgp summary vrf all` on the switch',
-      'users-rejected warning 5: The program rejects the status of one user (tunnel 500): it is banned → retried when the account changes, or after a backoff of 1 min to 1 h',
+      'users-rejected warning 5: The program rejects the status of one user (tunnel 500): it is banned → retried when the account changes, or after a backoff of 30 s to 1 h',
       'second-writer warning 4: Another process writes a different status for one user (tunnel 503) → check whether a second agent runs with this key, and stop one of them',
       'users-flapping warning 2: Excessive flaps: one user (tunnel 504) → check their links; the table lists their tunnels',
     ],

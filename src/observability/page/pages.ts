@@ -39,7 +39,7 @@ function verdictOf(user: UserReport): { readonly level: Tone; readonly what: str
   if (parked !== null)
     return {
       level: 'critical',
-      what: `The program rejects its status; retried when the account changes, or after a backoff of 1 min to 1 h: ${parked}`,
+      what: `The program rejects its status; retried when the account changes, or after a backoff of 30 s to 1 h: ${parked}`,
     };
   // While the ledger says Up, one Down is due (rule 14).
   if (stateOfUser(user) === 'inactive' && ledger.status !== 'up')
