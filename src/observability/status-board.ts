@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { RequestEvent } from '../agent/counts.ts';
 import type { AgentListener, TickReport } from '../agent/events.ts';
 import { DEFAULT_POLICY, ledgerStatus, type StatusIntent, type UserOutcome, watchedAgeMs } from '../bgp/index.ts';
-import { type AgentError, type Clock, describeError, type MonotonicMs } from '../lib/index.ts';
+import { type AgentError, type Clock, describeError, type MonotonicMs, monotonicMs } from '../lib/index.ts';
 import { type Address, deviceStatusName, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
 import { type AgentStatus, assess, isLagging, LOW_HOURS, MOST_NAMED, SILENT_MS } from './findings.ts';
 import type { AgentState, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './status.ts';
@@ -135,11 +135,11 @@ class TransactionLog {
 /** Since when the states of one user are as they are, milliseconds since 1970. */
 interface UserTimes {
   readonly observation: string;
-  readonly observedSince: number;
+  readonly observedSince: MonotonicMs;
   readonly decision: string;
-  readonly decidedSince: number;
-  readonly pendingSince: number | null;
-  readonly suppressedSince: number | null;
+  readonly decidedSince: MonotonicMs;
+  readonly pendingSince: MonotonicMs | null;
+  readonly suppressedSince: MonotonicMs | null;
 }
 
 /** Whether the ledger says what the switch says, so that nothing is to be written. */
@@ -147,7 +147,7 @@ const agrees = ({ decision, observation, entry }: UserOutcome): boolean =>
   decision.kind === 'settled' && observation.kind === ledgerStatus(entry.user.bgpStatus);
 
 /** `isRejected`: the program rejected its status, so it does not wait for a confirmation. */
-function userTimes(outcome: UserOutcome, before: UserTimes | undefined, at: number, isRejected: boolean): UserTimes {
+function userTimes(outcome: UserOutcome, before: UserTimes | undefined, at: MonotonicMs, isRejected: boolean): UserTimes {
   const { observation, decision, track } = outcome;
   const observed = observation.kind === 'unobserved' ? `unobserved ${observation.reason}` : observation.kind;
   const decided = decision.kind === 'settled' ? 'settled' : `${decision.kind} ${decision.reason}`;
@@ -157,7 +157,7 @@ function userTimes(outcome: UserOutcome, before: UserTimes | undefined, at: numb
   const isPending = !isRejected && (isIntended || (isInFlight && before?.pendingSince != null));
   return {
     observation: observed,
-    observedSince: sinceMs !== undefined ? at - sinceMs : before?.observation === observed ? before.observedSince : at,
+    observedSince: sinceMs !== undefined ? monotonicMs(at - sinceMs) : before?.observation === observed ? before.observedSince : at,
     decision: decided,
     decidedSince: before?.decision === decided ? before.decidedSince : at,
     pendingSince: isPending ? (before?.pendingSince ?? at) : null,
@@ -165,12 +165,13 @@ function userTimes(outcome: UserOutcome, before: UserTimes | undefined, at: numb
   };
 }
 
-/** `ageMs`, `writes` and `times` do not come from the last tick's outcome. */
+/** `ageMs`, `writes` and `times` do not come from the last tick's outcome. `wallAt` gives the wall clock at a monotonic time. */
 function userReport(
   { entry, observation, decision, track }: UserOutcome,
   ageMs: number | null,
   writes: Pick<UserReport, 'inFlight' | 'parked' | 'parkedSince' | 'lastWrite'>,
   { observedSince, decidedSince, pendingSince, suppressedSince }: UserTimes,
+  wallAt: (at: MonotonicMs) => number,
 ): UserReport {
   const { pubkey, user, expectedVrf } = entry;
   const at = observation.kind === 'unobserved' ? undefined : observation.at;
@@ -203,10 +204,10 @@ function userReport(
     flaps: track.flaps,
     penalty: track.penalty?.value ?? 0,
     suppressed: track.penalty?.suppressed === true,
-    observedSince,
-    decidedSince,
-    pendingSince,
-    suppressedSince,
+    observedSince: wallAt(observedSince),
+    decidedSince: wallAt(decidedSince),
+    pendingSince: pendingSince === null ? null : wallAt(pendingSince),
+    suppressedSince: suppressedSince === null ? null : wallAt(suppressedSince),
   };
 }
 
@@ -247,7 +248,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
   const transactions = new TransactionLog(clock);
   const flaps = new FlapHistory(clock);
   const writes = { landed: 0, rejected: 0 };
-  let lastTick: { readonly report: TickReport; readonly at: number } | undefined;
+  let lastTick: { readonly report: TickReport; readonly at: MonotonicMs } | undefined;
   let ready = false;
   let deviceCode: string | null = null;
   let deviceStatus: AgentStatus['deviceStatus'] = null;
@@ -258,7 +259,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
   let failedVrfs: AgentStatus['failedVrfs'] = [];
   const failedTriggers = new Map<string, AgentStatus['failedTriggers'][number]>();
   let ambiguous: AgentStatus['ambiguous'] = null;
-  let unlisted: AgentStatus['unlisted'] = null;
+  let unlisted: { readonly sessions: number; readonly tunnels: readonly number[]; readonly since: MonotonicMs } | null = null;
   let slotProgress: AgentStatus['slotProgress'] = null;
   let ledgerLag: AgentStatus['ledgerLag'] = null;
   let { refreshIntervalMs = DEFAULT_POLICY.refreshIntervalMs, silentAfterMs = SILENT_MS } = options;
@@ -266,8 +267,11 @@ export function createStatusBoard(options: StatusBoardOptions) {
   let reload: AgentStatus['reload'] = null;
   let snapshotProblem: AgentStatus['snapshotProblem'] = null;
 
-  /** The wall clock at a monotonic time of the past. */
-  const wallAt = (at: MonotonicMs): number => clock.wall() - (clock.monotonic() - at);
+  /**
+   * The wall clock at a monotonic time of the past. What a finding measures is kept as monotonic times: a step of the wall clock must not look like a
+   * hang or a long wait.
+   */
+  const wallAt = (at: MonotonicMs): number => Math.round(clock.wall() - (clock.monotonic() - at));
   const note = (kind: TimelineEntry['kind'], text: string, user: Address | null = null): void => {
     timeline.push({ at: clock.wall(), kind, user, text });
     if (timeline.length > MOST_TIMELINE) timeline.shift();
@@ -276,7 +280,8 @@ export function createStatusBoard(options: StatusBoardOptions) {
   const listener = {
     tick(report) {
       const at = clock.wall();
-      lastTick = { report, at };
+      const now = clock.monotonic();
+      lastTick = { report, at: now };
       const { slotProgress: progress, outcomes } = report;
       slotProgress =
         progress === undefined
@@ -292,7 +297,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
         unlisted =
           report.unlisted === undefined
             ? null
-            : { sessions: report.unlisted.length, tunnels: report.unlisted.slice(0, MOST_NAMED), since: unlisted?.since ?? at };
+            : { sessions: report.unlisted.length, tunnels: report.unlisted.slice(0, MOST_NAMED), since: unlisted?.since ?? now };
         ambiguous =
           report.ambiguous.length === 0
             ? null
@@ -301,7 +306,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
       // Without a view nothing was decided: what was pending stays so.
       if (report.viewSlot === undefined) return;
       if (report.switchRead) ready = true;
-      times = new Map([...outcomes].map(([user, outcome]) => [user, userTimes(outcome, times.get(user), at, parked.has(user))]));
+      times = new Map([...outcomes].map(([user, outcome]) => [user, userTimes(outcome, times.get(user), now, parked.has(user))]));
       for (const user of lastWrites.keys()) if (!report.outcomes.has(user)) lastWrites.delete(user);
       const flying = transactions.inFlight();
       for (const user of parked.keys()) {
@@ -442,6 +447,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
     const { outcomes } = lastTick.report;
     const inFlight = transactions.inFlight();
     const now = clock.monotonic();
+    const { at } = lastTick;
     return [...outcomes].map(([user, outcome]) => {
       const ageMs = finite(watchedAgeMs(outcome.track, now));
       const { reason = null, since = null } = parked.get(user) ?? {};
@@ -451,11 +457,12 @@ export function createStatusBoard(options: StatusBoardOptions) {
         parkedSince: since,
         lastWrite: lastWrites.get(user) ?? null,
       };
-      return userReport(outcome, ageMs, writesOfUser, times.get(user) ?? userTimes(outcome, undefined, lastTick?.at ?? startedAt, false));
+      return userReport(outcome, ageMs, writesOfUser, times.get(user) ?? userTimes(outcome, undefined, at, false), wallAt);
     });
   }
 
   function readWithoutUsers(): Omit<AgentState, 'users'> {
+    const oldestPending = oldestOf(times.values());
     return {
       version: options.version,
       commit: options.commit ?? null,
@@ -473,7 +480,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
         lastTick === undefined
           ? null
           : {
-              at: lastTick.at,
+              at: wallAt(lastTick.at),
               durationMs: lastTick.report.durationMs,
               switchRead: lastTick.report.switchRead,
               viewSlot: lastTick.report.view?.slot ?? null,
@@ -486,10 +493,10 @@ export function createStatusBoard(options: StatusBoardOptions) {
       failedVrfs,
       failedTriggers: [...failedTriggers.values()],
       ambiguous,
-      unlisted,
+      unlisted: unlisted === null ? null : { ...unlisted, since: wallAt(unlisted.since) },
       halted,
       writesStalled,
-      oldestPendingSince: oldestOf(times.values()),
+      oldestPendingSince: oldestPending === null ? null : wallAt(oldestPending),
       slotProgress,
       ledgerLag,
       refreshIntervalMs,
@@ -540,8 +547,8 @@ export function createStatusBoard(options: StatusBoardOptions) {
 const finite = (value: number | undefined): number | null => (value !== undefined && Number.isFinite(value) ? value : null);
 
 /** The earliest of those that wait. */
-function oldestOf(times: Iterable<UserTimes>): number | null {
-  let oldest: number | null = null;
+function oldestOf(times: Iterable<UserTimes>): MonotonicMs | null {
+  let oldest: MonotonicMs | null = null;
   for (const { pendingSince } of times) if (pendingSince !== null && (oldest === null || pendingSince < oldest)) oldest = pendingSince;
   return oldest;
 }

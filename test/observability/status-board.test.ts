@@ -6,6 +6,7 @@ import { active, clientOf, DEVICE, decider, established, keyNumber, snapshotOf, 
 import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const START = 1_790_000_000_000;
+const HOUR = 3_600_000;
 
 function board() {
   const clock = createVirtualClock(epochMs(START));
@@ -36,6 +37,18 @@ function board() {
   };
   return { ...made, tick, clock };
 }
+
+test('a step of the wall clock is neither a silence of the agent nor a long wait', async () => {
+  const { read, tick, clock } = board();
+  tick();
+  for (const step of [HOUR, -2 * HOUR]) {
+    clock.jumpWall(step);
+    const { findings, lastTick, oldestPendingSince, now } = read();
+    expect([findings.map(({ code }) => code), lastTick?.at, oldestPendingSince]).toEqual([[], now, now]);
+  }
+  await clock.advance(61_000);
+  expect(read().findings.map(({ code }) => code)).toEqual(['agent-silent', 'writes-delayed']);
+});
 
 test('the timeline names a failed endpoint once', () => {
   const { listener, read } = board();
