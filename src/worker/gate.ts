@@ -176,7 +176,7 @@ export interface WorkerReporter {
 export type HaltWatch = 'authority' | 'balance';
 /**
  * What halts the writes. A watch ends its own halt. The halt of a failed transaction is tried again whenever the authority is confirmed, and over when
- * a transaction is confirmed.
+ * a transaction is confirmed, or nothing is left to write.
  */
 type HaltCause = HaltWatch | 'failure';
 
@@ -256,6 +256,11 @@ export class SubmissionGate {
   /** A transaction was confirmed: the halt of a failed one is over, unless another failed since. */
   confirmed(): void {
     this.#failureDelays = backoffDelays({ ...FAILURE_PAUSES, random: this.#random });
+    this.nothingToWrite();
+  }
+
+  /** No transaction will show whether the halt of a failed one, which may be tried again, is over. It is reported again if it is not. */
+  nothingToWrite(): void {
     if (!this.#halts.has('failure')) this.#reportEnd('failure');
   }
 

@@ -159,6 +159,8 @@ export class Worker {
     );
     if (withheld === undefined) this.#health.decided();
     else this.#health.withheld(withheld.error);
+    const isNeeded = this.#inFlight.size > 0 || intents.some(({ reason }) => reason !== 'ride-along');
+    if (withheld === undefined && !isNeeded) this.#gate.nothingToWrite();
     this.#notifier.signal();
   }
 

@@ -462,6 +462,19 @@ describe('a halt by a failed transaction', () => {
     expect(worker.halted?.code).toBe(code);
     await worker.whenIdle(new AbortController().signal);
   });
+
+  test('the end of a halt is reported although its users need no write any more', async () => {
+    const { clock, setDesired, ledger, lines, worker } = setUp();
+    ledger.state.refuseAll = 'AccountNotFound';
+    setDesired(up(1));
+    await clock.advance(5_000);
+    setDesired([]);
+    await clock.advance(5_000);
+    expect(lines.splice(0)).toEqual(['halted WRITE__NO_FUNDS']);
+    worker.resume();
+    setDesired([intentFor(2, 'up', { reason: 'ride-along', ageMs: 3_000_000 })]);
+    expect([lines, worker.halted]).toEqual([['resumed'], undefined]);
+  });
 });
 
 describe('a halt by a watch', () => {
