@@ -68,7 +68,7 @@ export interface AgentReporter extends TickReporter, CollectorReporter, TriggerR
     readonly error?: AgentError;
     readonly again?: boolean;
   }): void;
-  /** The metrics publisher's balance, read each minute with the device's account, and the hours that it lasts. */
+  /** The metrics publisher's balance, read with the device's account, and the hours that it lasts. */
   balance(event: { readonly lamports: Lamports; readonly hoursToEmpty: number; readonly publisher: Address }): void;
   /** The device's account names our key; emitted once, and again after a time without authority. */
   authorized(event: { readonly device: Address; readonly code: string; readonly publisher: Address }): void;

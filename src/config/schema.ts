@@ -103,7 +103,7 @@ const ledgerSection = z
       description: 'Stop deciding when ledger data is older than this.',
     }),
     authorityInterval: duration({
-      default: '1m',
+      default: '45s',
       min: '1s',
       max: '1d',
       description: "Interval between checks that this key is still the device's metrics publisher.",

@@ -40,7 +40,7 @@ describe('defaults and presets', () => {
         viewMaxAge: 5_000,
         viewIdleInterval: 30_000,
         maxLedgerAge: 300_000,
-        authorityInterval: 60_000,
+        authorityInterval: 45_000,
       },
       collector: {
         interval: 5_000,
