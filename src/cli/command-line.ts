@@ -99,6 +99,7 @@ export function parseCommandLine(
     );
     throw usage(`unknown command "${word.slice(0, 60)}"${near}`);
   }
+  if (chosen === undefined) refuseWithoutCommand(parsed, commands);
   refuseUnknown(parsed, chosen);
   if (chosen === undefined) {
     parser.showHelp((text) => {
@@ -210,6 +211,13 @@ function valuesOf(parsed: Readonly<Record<string, unknown>>, { options }: Comman
     if (typeof value === 'string' || typeof value === 'boolean') values[name] = value;
   }
   return values;
+}
+
+/** An option of a command is not unknown: the command is missing. */
+function refuseWithoutCommand(parsed: Readonly<Record<string, unknown>>, commands: readonly Command[]): void {
+  const option = Object.keys(parsed).find((key) => commands.some(({ options }) => key in options));
+  if (option === undefined) return;
+  throw usage(`--${option} needs a command before it: ${commands.map(({ name }) => name).join(', ')}`);
 }
 
 /** yargs does not suggest options, and a secret must not be repeated. */

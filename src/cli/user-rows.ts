@@ -194,7 +194,7 @@ export function silentDevices(rows: readonly UserRow[]): readonly string[] {
   const byDevice = new Map<string, UserRow[]>();
   for (const row of rows) {
     if (row.state === 'not-in-service' || row.state === 'device-unknown') continue;
-    const name = row.deviceCode ?? row.device;
+    const name = row.deviceCode || row.device;
     byDevice.set(name, [...(byDevice.get(name) ?? []), row]);
   }
   const silent = [...byDevice].filter(([, users]) => users.every(isUnobserved));

@@ -153,6 +153,7 @@ describe('bad usage ends with 2 and one line that names what was meant', () => {
     [['demo', '--for', '0s'], '--for: expected a duration such as "30s" of at most 24d, got "0s"'],
     [['demo', '--for', '25d'], '--for: expected a duration such as "30s" of at most 24d, got "25d"'],
     [['--hlep'], 'unknown option --hlep, did you mean "--help"?'],
+    [['--config', 'c.yaml'], '--config needs a command before it: run, start, demo'],
     [['\u001b[31mrun'], 'unknown command "\\x1b[31mrun"'],
   ])('%j', async (args, problem) => {
     const { exitCode, firstError, stdout, given } = await commandLine(args);

@@ -382,6 +382,9 @@ describe('what is selected', () => {
     expect(silentDevices([row(1, 'unreported', { ageMs: null })])).toEqual([
       'device ams-dz001: no agent has reported a user, so the status of its 1 activated user is not known',
     ]);
+    expect(silentDevices([row(1, 'unreported', { ageMs: null, deviceCode: '', device: keyNumber(200) })])[0]).toContain(
+      `device ${keyNumber(200)}:`,
+    );
     const many = Array.from({ length: 9 }, (_, n) => row(n, 'unreported', { ageMs: null, deviceCode: `dz${n}` }));
     expect(silentDevices(many).at(-1)).toBe('and 4 more devices without a fresh report');
   });
