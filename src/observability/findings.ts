@@ -453,7 +453,8 @@ function sessions({ users: all, lastTick }: AgentState): readonly Found[] {
   const since = inOrder[isAll ? inOrder.length - 1 : needed - 1] ?? lastTick.at;
   const never = down.filter(({ ledger }) => ledger.lastUpAtSlot === 0n).length;
   const detail = never === 0 ? '' : never === down.length ? '; none was ever reported up' : `; ${never} were never reported up`;
-  const text = `${down.length} of ${activated.length} users are down${detail}${sharedReason(down)}`;
+  const are = activated.length === 1 ? 'The only user is down' : `${down.length} of ${activated.length} users are down`;
+  const text = `${are}${detail}${sharedReason(down)}`;
   const remedy = 'check `show ip bgp summary vrf all`, the uplinks and the tunnels of the switch';
   return [{ code: isAll ? 'users-all-down' : 'users-mostly-down', since, text, remedy }];
 }
@@ -463,7 +464,8 @@ function sharedReason(down: readonly UserReport[]): string {
   const counts = new Map<string, number>();
   for (const { downReason } of down) if (downReason !== null) counts.set(downReason, (counts.get(downReason) ?? 0) + 1);
   const [reason = '', count = 0] = [...counts].sort(([, a], [, b]) => b - a)[0] ?? [];
-  return count * 2 < down.length || count === 0 ? '' : `; ${count} of them: ${reason}`;
+  if (count * 2 < down.length || count === 0) return '';
+  return count === down.length ? `: ${reason}` : `; ${count} of them: ${reason}`;
 }
 
 const COMPARE_VRFS = 'compare `show ip bgp summary vrf all` on the switch';

@@ -182,6 +182,13 @@ export const FINDING_CASES: readonly (readonly [string, Partial<AgentState>, rea
     ],
   ],
   [
+    'the only user down, with the reason',
+    { users: [{ ...down(0, 5), downReason: 'no TCP connection' }] },
+    [
+      'users-all-down critical 5: The only user is down: no TCP connection → check `show ip bgp summary vrf all`, the uplinks and the tunnels of the switch',
+    ],
+  ],
+  [
     'half of the users down since the half was reached',
     { users: [user(0), down(1, 9), down(2, 7), user(3)] },
     ['users-mostly-down warning 7: 2 of 4 users are down → check `show ip bgp summary vrf all`, the uplinks and the tunnels of the switch'],
