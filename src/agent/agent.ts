@@ -10,7 +10,7 @@ import {
   Stopped,
   waitAtMost,
 } from '../lib/index.ts';
-import type { Signer } from '../publisher/index.ts';
+import { isEarlyRefresh, type Signer } from '../publisher/index.ts';
 import { createUserViewReader, type DeviceAuthority, type LedgerRpc, readDeviceAuthority } from '../rpc/index.ts';
 import { type Address, type Lamports, lamports } from '../serviceability/index.ts';
 import type { Snapshotter } from '../snapshots/index.ts';
@@ -300,7 +300,7 @@ export function createAgent(options: AgentOptions) {
         unconfirmed:
           worker === undefined
             ? []
-            : report.intents.filter(({ user, reason }) => reason !== 'ride-along' && worker.confirmedIn(user) === undefined),
+            : report.intents.filter((intent) => !isEarlyRefresh(intent) && worker.confirmedIn(intent.user) === undefined),
       };
     },
     /** Brings the next tick forward, at most once in 250 ms. */

@@ -83,7 +83,8 @@ export function trimEarlyRefreshes(intents: readonly StatusIntent[]): readonly S
   return [...intents].sort(byUrgency).slice(0, transactions * MAX_WRITES_WITH_COMPUTE_BUDGET);
 }
 
-function isEarlyRefresh({ reason }: StatusIntent): boolean {
+/** Such a write alone makes no transaction. */
+export function isEarlyRefresh({ reason }: StatusIntent): boolean {
   return reason === 'ride-along';
 }
 

@@ -1,5 +1,6 @@
 export {
   ComputeModel,
+  isEarlyRefresh,
   type Packed,
   packNext,
   trimEarlyRefreshes,

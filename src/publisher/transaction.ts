@@ -16,7 +16,7 @@ export interface Signer {
 }
 
 /** One status as a transaction writes it. */
-export interface StatusWrite {
+interface StatusWrite {
   readonly user: Address;
   readonly status: BgpStatusValue;
   /** 0 with down and unknown, and where there is no sample. */
@@ -31,7 +31,7 @@ export interface ComputeRequest {
   readonly heapBytes?: number | undefined;
 }
 
-export interface BuildTransactionOptions {
+interface BuildTransactionOptions {
   readonly programId: Address;
   readonly device: Address;
   readonly signer: Signer;

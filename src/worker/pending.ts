@@ -1,6 +1,6 @@
 import type { ReportableStatus, StatusIntent } from '../bgp/index.ts';
 import type { AgentError, Clock, MonotonicMs } from '../lib/index.ts';
-import type { WaitingIntent } from '../publisher/index.ts';
+import { isEarlyRefresh, type WaitingIntent } from '../publisher/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 import type { Confirmations } from './in-flight.ts';
 
@@ -164,7 +164,7 @@ export class FailureBisector {
     if (this.#groups.size === 0) return waiting;
     const all = [...waiting];
     // Early refreshes alone make no transaction: a group of nothing else, or an unsuspected one, must not hold up the others.
-    const required = all.filter(({ intent }) => intent.reason !== 'ride-along');
+    const required = all.filter(({ intent }) => !isEarlyRefresh(intent));
     if (required.some(({ intent }) => !this.#groups.has(intent.user))) return all.filter(({ intent }) => !this.#groups.has(intent.user));
     const rank = (user: Address): number => (this.#alone.has(user) ? this.#lastGroup : 0) + (this.#groups.get(user) ?? 0);
     const [first] = required.map(({ intent }) => intent.user).sort((a, b) => rank(a) - rank(b));

@@ -4,6 +4,7 @@ import { type Clock, isAgentError } from '../lib/index.ts';
 import {
   buildTransaction,
   type ComputeRequest,
+  isEarlyRefresh,
   type Packed,
   packNext,
   type SignedTransaction,
@@ -99,7 +100,7 @@ export class Submitter {
 
   /** Whether anything waits that is worth a transaction. */
   get hasWork(): boolean {
-    for (const { intent } of this.#sendable()) if (intent.reason !== 'ride-along') return true;
+    for (const { intent } of this.#sendable()) if (!isEarlyRefresh(intent)) return true;
     return false;
   }
 

@@ -11,7 +11,7 @@ import { BackedOffUsers, DesiredStatuses, FailureBisector } from './pending.ts';
 import { SendQueue, Submitter, type WorkerTiming } from './submit.ts';
 import { WriteHealth } from './write-health.ts';
 
-export interface WorkerOptions {
+interface WorkerOptions {
   readonly rpc: LedgerRpc;
   readonly clock: Clock;
   readonly random: Random;
