@@ -156,17 +156,15 @@ export interface SingleEndpoint {
   /** One request. Throws AgentError `LEDGER__…`, or the signal's reason. */
   readonly call: RpcCall;
   /** Its confirmed slot and its latency. Throws as `call` does. */
-  probe(signal: AbortSignal): Promise<EndpointProbe>;
+  probe(signal: AbortSignal): Promise<{
+    readonly slot: Slot;
+    /** From the request to the answer, milliseconds; the first one opens the connection, too. */
+    readonly latencyMs: number;
+  }>;
   /** The genesis hash of its cluster, base58. Throws as `call` does. */
   genesisHash(signal: AbortSignal): Promise<string>;
   /** Idempotent. */
   close(): Promise<void>;
-}
-
-export interface EndpointProbe {
-  readonly slot: Slot;
-  /** From the request to the answer, milliseconds; the first one opens the connection, too. */
-  readonly latencyMs: number;
 }
 
 /** For the few requests of a command, one of which may be for all users of the network: 11,000 of them have 150,000 values. */
@@ -245,7 +243,7 @@ const BLOCKHASH_LIFE = 150n;
 const ACCOUNTS_A_REQUEST = 100;
 
 /** The transactions of the past, for commands: the agent itself reads none. Throws as LedgerRpc does; commitment is `confirmed`. */
-export interface LedgerHistory {
+interface LedgerHistory {
   /**
    * The transactions that name `address`, the newest first, all of one endpoint, until one from before `since` or the end of its history.
    * `isWhole`: the endpoint lists no older one. Throws AgentError `LEDGER__HISTORY_TOO_LONG` for more than 200,000.

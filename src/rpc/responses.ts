@@ -204,11 +204,6 @@ export function readSimulated(value: Readonly<Record<string, unknown>>): Omit<Si
 const USER_DEVICE_OFFSET = 83;
 const KEY_LENGTH = 32;
 
-interface UserAccountsQuery {
-  readonly programId: Address;
-  readonly device: Address;
-}
-
 export interface UserAccounts {
   readonly slot: Slot;
   readonly accounts: ReadonlyMap<Address, Uint8Array>;
@@ -229,7 +224,7 @@ export function userFilters(device: Address): readonly unknown[] {
 export function readUserAccounts(
   result: unknown,
   endpoint: string,
-  { programId, device }: UserAccountsQuery,
+  { programId, device }: { readonly programId: Address; readonly device: Address },
   known: ReadonlyMap<Address, unknown>,
 ): UserAccounts {
   const { slot, value } = asSlotted(result);

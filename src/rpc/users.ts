@@ -68,7 +68,7 @@ export interface DeviceAuthority {
   readonly metricsPublisher: Address;
 }
 
-export interface DeviceAuthorityQuery {
+interface DeviceAuthorityQuery {
   readonly rpc: Pick<LedgerRpc, 'accounts'>;
   readonly device: Address;
   readonly programId: Address;
@@ -105,7 +105,7 @@ function decode(device: Address, data: Uint8Array): Device {
   }
 }
 
-export interface NetworkUsersQuery {
+interface NetworkUsersQuery {
   /** In order of preference, at least one. */
   readonly endpoints: readonly SingleEndpoint[];
   readonly programId: Address;
@@ -251,20 +251,11 @@ function vrfOf(account: AccountInfo | null | undefined, programId: Address): Vrf
   return vrfId >= FIRST_VRF_ID && vrfId <= LAST_VRF_ID ? `vrf${vrfId}` : undefined;
 }
 
-export interface UserViewReaderOptions {
+interface UserViewReaderOptions {
   readonly rpc: Pick<LedgerRpc, 'usersOfDevice' | 'accounts' | 'recentSlotTimeMs'>;
   readonly device: Address;
   readonly programId: Address;
   readonly clock: Clock;
-}
-
-export interface UserViewReader {
-  /**
-   * The users of the device as the ledger has them now, never older than an earlier view or `minContextSlot`. The exception is a rollback:
-   * answers that stay older and move on for two minutes are accepted. Throws AgentError LEDGER__STALE_ANSWER while all answers are older, or
-   * as the RPC does.
-   */
-  read(signal: AbortSignal, options?: { readonly minContextSlot?: Slot }): Promise<LedgerView>;
 }
 
 const ATTEMPTS = 3;
@@ -280,7 +271,7 @@ const TENANTLESS_VRF: VrfName = 'vrf1';
  *   usersOfDevice ──► not older than the last view? ──► decode what changed ──► + tenants' VRFs, + slot time ──► LedgerView
  *                          └─ older for two minutes: a rollback ─┘
  */
-export function createUserViewReader({ rpc, device, programId, clock }: UserViewReaderOptions): UserViewReader {
+export function createUserViewReader({ rpc, device, programId, clock }: UserViewReaderOptions) {
   const slotClock = new SlotClock({ rpc, clock });
   const tenantVrfs = new TenantVrfs({ rpc, programId, clock });
   const rollbackWatch = new RollbackWatch();
@@ -324,7 +315,12 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
   };
 
   return {
-    async read(signal, { minContextSlot } = {}) {
+    /**
+     * The users of the device as the ledger has them now, never older than an earlier view or `minContextSlot`. The exception is a rollback:
+     * answers that stay older and move on for two minutes are accepted. Throws AgentError LEDGER__STALE_ANSWER while all answers are older, or
+     * as the RPC does.
+     */
+    async read(signal: AbortSignal, { minContextSlot }: { readonly minContextSlot?: Slot } = {}): Promise<LedgerView> {
       const needed = minContextSlot !== undefined && voided !== undefined && minContextSlot <= voided ? undefined : minContextSlot;
       let asked = needed;
       for (let attempt = 1; ; attempt++) {

@@ -40,7 +40,7 @@ function asAgentError(error: unknown): AgentError {
   return new AgentError('SNAPSHOT__DEFECT', { problem: describeError(error) }, { cause: error });
 }
 
-export interface SnapshotterOptions {
+interface SnapshotterOptions {
   readonly device: Address;
   readonly sink: SnapshotSink;
   readonly collect: Collect;
@@ -55,12 +55,7 @@ export interface SnapshotterOptions {
   readonly close?: () => Promise<void>;
 }
 
-export interface Snapshotter {
-  /** Takes a round of snapshots at once, and one each interval. */
-  start(): void;
-  /** Aborts the round, and closes connections. Idempotent. */
-  stop(): Promise<void>;
-}
+export type Snapshotter = ReturnType<typeof createSnapshotter>;
 
 /** The longest pause between two attempts at a server or a folder that fails. */
 const MAX_PAUSE_MS = 15 * 60_000;
@@ -72,7 +67,7 @@ const MAX_PAUSE_MS = 15 * 60_000;
  *        │                        └ a kind that fails is reported, and the others go on
  *        └ a server or a folder that fails ends the round, and is retried with growing pauses
  */
-export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
+export function createSnapshotter(options: SnapshotterOptions) {
   const { device, sink, collect, intervalMs, clock, random, reporter, onInternalError } = options;
   const stopping = createAbortController();
   /** Rounds in a row that a kind has failed. */
@@ -169,11 +164,13 @@ export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
   }
 
   return {
-    start() {
+    /** Takes a round of snapshots at once, and one each interval. */
+    start(): void {
       // Only stopping ends the loop, which needs no report.
       if (!stopping.signal.aborted) running ??= loop(stopping.signal).catch(() => undefined);
     },
-    stop() {
+    /** Aborts the round, and closes connections. Idempotent. */
+    stop(): Promise<void> {
       stopped ??= (async () => {
         stopping.abort(new Stopped('the agent stops'));
         await running;

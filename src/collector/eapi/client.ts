@@ -168,7 +168,7 @@ export interface EapiClient {
   close(): Promise<void>;
 }
 
-export interface EapiClientOptions {
+interface EapiClientOptions {
   readonly endpoint: EapiEndpoint;
   /** Not used on a Unix socket and over gRPC, where the switch asks for none. */
   readonly credentials?: EapiCredentials;
@@ -207,7 +207,7 @@ class HttpEapiClient implements EapiClient {
     this.#username = used?.username;
     this.#asksForTimestamps = timestamps;
     this.#transport = new EapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes });
-    this.#authentication = createAuthentication({ endpoint: endpoint.text, credentials: used, transport: this.#transport });
+    this.#authentication = createAuthentication(endpoint.text, used, this.#transport);
   }
 
   async run(commands: readonly string[], signal: AbortSignal): Promise<RunOutcome> {

@@ -72,13 +72,7 @@ async function createConnector(endpoint: EapiEndpoint, tls: EapiTls, timeoutMs: 
   };
 }
 
-interface VerifyOptions {
-  readonly ca?: string;
-  readonly servername?: string;
-  readonly rejectUnauthorized: boolean;
-}
-
-async function verifyOptions({ text }: EapiEndpoint, tls: EapiTls): Promise<VerifyOptions> {
+async function verifyOptions({ text }: EapiEndpoint, tls: EapiTls) {
   switch (tls.kind) {
     // Said in so many words: the default is NODE_TLS_REJECT_UNAUTHORIZED's.
     case 'system':
@@ -231,13 +225,7 @@ export interface Authentication {
   end(): Promise<void>;
 }
 
-interface AuthenticationOptions {
-  readonly endpoint: string;
-  readonly credentials: EapiCredentials | undefined;
-  readonly transport: EapiTransport;
-}
-
-export function createAuthentication({ endpoint, credentials, transport }: AuthenticationOptions): Authentication {
+export function createAuthentication(endpoint: string, credentials: EapiCredentials | undefined, transport: EapiTransport): Authentication {
   if (credentials?.login === 'session') return new SessionAuthentication(endpoint, credentials, transport);
   const headers: Record<string, string> = {};
   if (credentials !== undefined) {

@@ -29,7 +29,7 @@ export interface JsonCounts {
 
 export const noJsonCounts = (): JsonCounts => ({ controlCharacters: 0, duplicateKeys: 0 });
 
-export type SwitchJson =
+type SwitchJson =
   /** `text` is valid JSON: as the switch wrote it, but for control characters, which are escaped. */
   { readonly kind: 'read'; readonly value: unknown; readonly text: string } | MalformedJson;
 

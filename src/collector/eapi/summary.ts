@@ -22,12 +22,6 @@ interface SummaryOrigin {
   readonly switchTime?: EpochMs;
 }
 
-interface Summary {
-  readonly vrfs: ReadonlyMap<VrfName, VrfReading>;
-  /** How many neighbors are Established. */
-  readonly established: number;
-}
-
 /**
  * Reads the result of `show ip bgp summary vrf all`:
  * `{vrfs: {<vrf>: {asn, peers: {<address>: {peerState, upDownTime, asn, description?, peerStateIdleReason?}}}}, _meta?}`.
@@ -35,7 +29,7 @@ interface Summary {
  * A VRF of another shape is failed; a peer of another shape is in an unrecognized state. Throws `EAPI__NO_BGP`, `EAPI__EMPTY` or
  * `EAPI__MALFORMED` when the result says nothing about any neighbor.
  */
-export function readSummary(result: JsonObject, { endpoint, source, switchTime }: SummaryOrigin): Summary {
+export function readSummary(result: JsonObject, { endpoint, source, switchTime }: SummaryOrigin) {
   const warning = Array.isArray(result.warnings) ? result.warnings.find((text) => typeof text === 'string' && saysNoBgp(text)) : undefined;
   if (typeof warning === 'string') throw new AgentError('EAPI__NO_BGP', { endpoint, problem: switchText(warning) });
   if (!isRecord(result.vrfs)) throw new AgentError('EAPI__MALFORMED', { endpoint, problem: `vrfs is ${typeName(result.vrfs)}` });
@@ -59,7 +53,11 @@ export function readSummary(result: JsonObject, { endpoint, source, switchTime }
   }
   if (count === 0 && problem !== undefined) throw new AgentError('EAPI__MALFORMED', { endpoint, problem });
   if (count === 0) throw new AgentError('EAPI__EMPTY', { endpoint });
-  return { vrfs, established };
+  return {
+    vrfs,
+    /** How many neighbors are Established. */
+    established,
+  };
 }
 
 function readVrf(value: unknown, source: string, switchTime: EpochMs | undefined): VrfReading {
