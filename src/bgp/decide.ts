@@ -79,7 +79,7 @@ export type HoldReason =
   /** Another writer keeps changing this record: at most one write per suppressed interval. */
   | 'contested';
 
-export type WriteReason = 'change' | 'refresh' | 'ride-along';
+type WriteReason = 'change' | 'refresh' | 'ride-along';
 
 export type Decision =
   /** `ride-along` is an early refresh: it goes only where a transaction has room (rule 13). */

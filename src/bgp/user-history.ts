@@ -56,7 +56,7 @@ export interface UserTrack {
   readonly tunnel?: Tunnel;
 }
 
-export interface TrackStep {
+interface TrackStep {
   readonly track: UserTrack;
   /** Transitions since the last observation, hidden ones included (rule 7). */
   readonly newFlaps: number;

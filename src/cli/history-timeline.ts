@@ -23,7 +23,7 @@ interface Landed {
   readonly signature: string;
 }
 
-export type PeriodStatus = 'up' | 'down' | 'unknown' | 'absent';
+type PeriodStatus = 'up' | 'down' | 'unknown' | 'absent';
 
 /** Why a status is not known, or the user is not there. */
 export type PeriodReason =

@@ -8,7 +8,7 @@ import type { ResourcesContext } from './resources-options.ts';
 import { type LabeledInstruction, sendWithProgress } from './resources-send.ts';
 
 /** An expired access pass with the users that it still lets in. */
-export interface ExpiredPass {
+interface ExpiredPass {
   readonly accessPass: Address;
   readonly userPayer: Address;
   readonly lastAccessEpoch: bigint;

@@ -117,7 +117,7 @@ async function readJournal(signal: AbortSignal): Promise<{ readonly text?: strin
 const BLOCK = 512;
 
 /** One file of an archive. */
-export interface TarFile {
+interface TarFile {
   /** ASCII, at most 100 bytes. */
   readonly name: string;
   readonly content: string;

@@ -26,7 +26,7 @@ export function formatDuration(ms: number): string {
 }
 
 /** How a value is written: decides how text becomes a value, and how a value is printed. */
-export type SettingForm = 'text' | 'choice' | 'number' | 'boolean' | 'duration' | 'file' | 'publicKey' | 'urls' | 'list' | 'section';
+type SettingForm = 'text' | 'choice' | 'number' | 'boolean' | 'duration' | 'file' | 'publicKey' | 'urls' | 'list' | 'section';
 
 export interface SettingMeta {
   /** What the setting does, a sentence. */

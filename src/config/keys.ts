@@ -153,7 +153,7 @@ function publicBytesOf(privateKey: KeyObject): Buffer {
   return createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-SEED_BYTES);
 }
 
-export interface LoadedSecret {
+interface LoadedSecret {
   readonly value: string;
   /** One line each; the caller logs them. */
   readonly warnings: readonly string[];

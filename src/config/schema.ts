@@ -464,7 +464,7 @@ type Immutable<T> = T extends string | number | bigint | boolean | undefined
 
 /** The configuration after validation. Durations are milliseconds; every default is filled in. */
 export type AgentConfig = Immutable<z.output<typeof configSchema>>;
-export type CollectorConfig = AgentConfig['collector'];
+type CollectorConfig = AgentConfig['collector'];
 export type SourceConfig = CollectorConfig['sources'][number];
 export type EapiSourceConfig = Extract<SourceConfig, { readonly type: 'eapi' }>;
 export type TriggerConfig = CollectorConfig['wakeUps'][number];

@@ -5,7 +5,7 @@ import { CONFIG_CODES, LEDGER_CODES, RESOURCES_CODES, SNAPSHOT_CODES, SWITCH_COD
  * retry-now: the same request may succeed at once; retry-later: back off first; fatal-for-user: wait until the user's account changes, with a
  * seldom retry; fatal: halt until a person acts.
  */
-export type ErrorClass = 'retry-now' | 'retry-later' | 'fatal-for-user' | 'fatal';
+type ErrorClass = 'retry-now' | 'retry-later' | 'fatal-for-user' | 'fatal';
 
 export interface CodeEntry {
   readonly class: ErrorClass;
@@ -30,7 +30,7 @@ export type ErrorCode = keyof typeof CODES;
 type Placeholder<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? P | Placeholder<Rest> : never;
 
 /** At least the values that a code's message names. */
-export type ErrorContext<C extends ErrorCode> = { readonly [K in Placeholder<(typeof CODES)[C]['message']>]: string | number | bigint } & {
+type ErrorContext<C extends ErrorCode> = { readonly [K in Placeholder<(typeof CODES)[C]['message']>]: string | number | bigint } & {
   readonly [key: string]: unknown;
 };
 

@@ -4,7 +4,7 @@ import type { AgentState, PartReport, UserReport } from './status.ts';
 import { HOLD_REASON_TEXT, span } from './text.ts';
 
 /** critical: a person has to act. warning: the agent continues, with a fault. */
-export type Severity = 'warning' | 'critical';
+type Severity = 'warning' | 'critical';
 export type Verdict = 'ok' | Severity;
 
 interface FindingKind {
@@ -210,7 +210,7 @@ export interface Finding {
   readonly runbook: string;
 }
 
-export interface Assessment {
+interface Assessment {
   readonly verdict: Verdict;
   /** The gravest first; empty if the verdict is ok. */
   readonly findings: readonly Finding[];

@@ -52,7 +52,7 @@ interface Rejection {
 }
 
 /** One request to one endpoint. */
-export interface SendAttempt {
+interface SendAttempt {
   readonly endpoint: string;
 }
 

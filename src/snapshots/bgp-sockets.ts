@@ -183,7 +183,7 @@ function isKey<T extends object>(names: T, name: PropertyKey): name is keyof T {
   return Object.hasOwn(names, name);
 }
 
-export interface ReadBgpSocketsOptions {
+interface ReadBgpSocketsOptions {
   /** The namespaces of the switch, with `ss -tinemoHO`. */
   readonly namespaces: Namespaces;
   /** Upper bound for `ss` in one namespace, milliseconds. */

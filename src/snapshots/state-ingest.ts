@@ -94,7 +94,7 @@ function roughly(ms: number): string {
   return hours < 72 ? `${hours} h` : `${Math.round(ms / 86_400_000)} days`;
 }
 
-export interface StateIngestProbe {
+interface StateIngestProbe {
   /** What the server wants. */
   readonly wanted: WantedState;
   readonly latencyMs: number;
@@ -102,7 +102,7 @@ export interface StateIngestProbe {
   readonly skewMs?: number;
 }
 
-export interface StateIngestProbeOptions {
+interface StateIngestProbeOptions {
   /** The base URL, http or https, with or without a path. */
   readonly url: string;
   /** Upper bound for the request and its answer, milliseconds. */
@@ -144,7 +144,7 @@ function wantedOf({ body }: HttpReply): WantedState | undefined {
 }
 
 /** The key that signs for the device: the device's metrics publisher. */
-export interface SnapshotSigner {
+interface SnapshotSigner {
   readonly address: Address;
   /** The 64-byte ed25519 signature (RFC 8032) of the message. */
   sign(message: Uint8Array): Uint8Array;
@@ -240,7 +240,7 @@ function readHeaders(given: unknown): Readonly<Record<string, string>> | string 
   return { 'content-type': 'application/json', ...headers };
 }
 
-export interface StateIngestOptions {
+interface StateIngestOptions {
   /** The base URL, http or https, with or without a path. */
   readonly url: string;
   readonly device: Address;

@@ -121,7 +121,7 @@ function serviceError(error: unknown): { readonly code?: number; readonly detail
   return { code: 'code' in error && typeof error.code === 'number' ? error.code : undefined, details };
 }
 
-export interface GrpcChannelOptions {
+interface GrpcChannelOptions {
   /** As it appears in messages, such as `grpc://127.0.0.1:9543`. */
   readonly endpoint: string;
   /** `host:port`. */

@@ -26,7 +26,7 @@ export interface Namespaces {
   sockets(namespace: string, signal: AbortSignal): Promise<string>;
 }
 
-export interface NamespacesOptions {
+interface NamespacesOptions {
   /** Where the namespaces are mounted: `/var/run/netns`. */
   readonly folder: string;
   /** What runs `ss` in a namespace: `ip`. */

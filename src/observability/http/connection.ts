@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream';
 /** A request for a page has a few hundred bytes. */
 export const MAX_HEAD_BYTES = 8 * 1024;
 
-export interface ConnectionLimits {
+interface ConnectionLimits {
   /** From the last answer, or the connection, to the end of the next request, milliseconds. */
   readonly requestTimeoutMs: number;
   /** From an answer's first byte until its last one has left this process, milliseconds. */
