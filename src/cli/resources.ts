@@ -3,6 +3,7 @@ import { count, jsonLine, tableLines, tableStyle } from '../observability/index.
 import { readEpoch, readProgramAccounts } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
 import {
+  AUDIT_REMEDIES,
   type AuditFinding,
   type AuditFindingKind,
   auditPools,
@@ -122,23 +123,6 @@ function poolEvent(network: NetworkAccounts, pool: Pool) {
   };
 }
 
-/** What to do about a finding. */
-const REMEDIES: Readonly<Record<AuditFindingKind, string>> = {
-  'two-holders': 'delete one of the holders and create it again; until then, deleting either frees the value of the other',
-  'held-but-free':
-    'mark the slot before the program gives it out: `doublezero resource verify --fix` (deployed), SetResourceState (drafted)',
-  'wrong-device': 'delete the user and create it again on its device',
-  'outside-pool': 'correct the value, or delete the entity and create it again',
-  reserved: 'delete the entity and create it again; its slot is never given out, so nothing collides meanwhile',
-  'id-beyond-eos': 'delete the entity and create it again; the switch cannot have this tunnel',
-  'slot-mismatch': 'do not delete the entity by RFC-11: the program refuses the slot, or frees the one of another entity',
-  'pool-missing': 'create the extension: `doublezero resource create` (deployed), `resources migrate` (drafted)',
-  'device-unknown': 'delete the account; its device is gone',
-  unreadable: 'compare the account with a newer release of this program; what it holds is not in this audit',
-  'count-wrong': 'nothing breaks at once, but RFC-11 counts on it; report it to the foundation',
-  'taken-but-unheld': 'free the slot: `doublezero resource verify --fix` (deployed), ReleaseResource (drafted)',
-};
-
 async function audit({ options: { output }, io: { stdout }, read }: ResourcesContext): Promise<ExitCode> {
   const { network, slot } = await read();
   const { findings, pools, claims, retired } = auditPools(network);
@@ -162,7 +146,7 @@ async function audit({ options: { output }, io: { stdout }, read }: ResourcesCon
     const kinds = Object.keys(countKinds(findings)) as readonly AuditFindingKind[];
     const lines = [
       ...(rows.length === 0 ? [] : [...tableLines([head, ...rows]), '', 'What to do:']),
-      ...tableLines(kinds.map((kind) => [`  ${kind}`, REMEDIES[kind]])),
+      ...tableLines(kinds.map((kind) => [`  ${kind}`, AUDIT_REMEDIES[kind]])),
       ...(rows.length < findings.length ? [`… and ${findings.length - rows.length} more: --output json prints all`] : []),
       ...(rows.length === 0 ? [] : ['']),
       `${count(findings.length, 'finding')} at slot ${slot}: ${count(claims, 'held value')} compared with ${count(pools, 'pool')}`,
@@ -190,5 +174,5 @@ const holderText = ({ kind, account, name }: Holder): string =>
 function findingEvent(network: NetworkAccounts, finding: AuditFinding) {
   const { kind, layout = null, pool = null, device = null, value = null, count, holders, detail } = finding;
   const deviceCode = device === null ? null : (network.devices.get(device)?.code ?? null);
-  return { event: 'finding', kind, layout, pool, device, deviceCode, value, count, holders, detail, remedy: REMEDIES[kind] };
+  return { event: 'finding', kind, layout, pool, device, deviceCode, value, count, holders, detail, remedy: AUDIT_REMEDIES[kind] };
 }

@@ -101,14 +101,7 @@ export const ipBlockTypeOf = (byte: number): IpBlockTypeName | undefined => name
 export const resourceTypeOf = (byte: number): ResourceTypeName | undefined => nameOf(ResourceType, byte);
 
 /** RFC-11's pools, in the order of their bytes. */
-export const RESOURCE_TYPES: readonly ResourceTypeName[] = [
-  'tunnelId',
-  'segmentRoutingId',
-  'userTunnelNet',
-  'linkTunnelNet',
-  'dzIp',
-  'multicast',
-];
+export const RESOURCE_TYPES = /* @__PURE__ */ Object.keys(ResourceType) as readonly ResourceTypeName[];
 
 function nameOf<Name extends string>(bytes: Readonly<Record<Name, number>>, byte: number): Name | undefined {
   for (const name in bytes) if (bytes[name] === byte) return name;

@@ -17,34 +17,37 @@ import type { NetworkAccounts } from './state.ts';
  * The anchor is upstream's `doublezero resource verify`; it knows the first three kinds, and deployed pools only.
  */
 
-/**
- * What is wrong.
- * - held-but-free: an entity holds a value whose slot is free, so that the program can give it out a second time.
- * - taken-but-unheld: a slot is taken, and no entity holds its value.
- * - two-holders: two entities hold one value.
- * - outside-pool: an entity holds a value that is in none of its pools.
- * - reserved: an entity holds a value whose slot is never given out.
- * - wrong-device: a user's DoubleZero address is of another device's prefix.
- * - id-beyond-eos: a tunnel id for which the switch has no interface: above 4095.
- * - slot-mismatch: the slots in an account (RFC-11) are not the ones of its values.
- * - count-wrong: the count of a drafted pool differs from its bits.
- * - pool-missing: entities hold values of a pool that does not exist.
- * - device-unknown: the account refers to a device that does not exist.
- * - unreadable: the account cannot be decoded, so what it holds is unknown.
- */
-export type AuditFindingKind =
-  | 'held-but-free'
-  | 'taken-but-unheld'
-  | 'two-holders'
-  | 'outside-pool'
-  | 'reserved'
-  | 'wrong-device'
-  | 'id-beyond-eos'
-  | 'slot-mismatch'
-  | 'count-wrong'
-  | 'pool-missing'
-  | 'device-unknown'
-  | 'unreadable';
+/** What can be wrong, the gravest first, and what to do about it. */
+export const AUDIT_REMEDIES = {
+  /** Two entities hold one value. */
+  'two-holders': 'delete one of the holders and create it again; until then, deleting either frees the value of the other',
+  /** An entity holds a value whose slot is free, so that the program can give it out a second time. */
+  'held-but-free':
+    'mark the slot before the program gives it out: `doublezero resource verify --fix` (deployed), SetResourceState (drafted)',
+  /** A user's DoubleZero address is of another device's prefix. */
+  'wrong-device': 'delete the user and create it again on its device',
+  /** An entity holds a value that is in none of its pools. */
+  'outside-pool': 'correct the value, or delete the entity and create it again',
+  /** An entity holds a value whose slot is never given out. */
+  reserved: 'delete the entity and create it again; its slot is never given out, so nothing collides meanwhile',
+  /** A tunnel id for which the switch has no interface: above 4095. */
+  'id-beyond-eos': 'delete the entity and create it again; the switch cannot have this tunnel',
+  /** The slots in an account (RFC-11) are not the ones of its values. */
+  'slot-mismatch': 'do not delete the entity by RFC-11: the program refuses the slot, or frees the one of another entity',
+  /** Entities hold values of a pool that does not exist. */
+  'pool-missing': 'create the extension: `doublezero resource create` (deployed), `resources migrate` (drafted)',
+  /** The account refers to a device that does not exist. */
+  'device-unknown': 'delete the account; its device is gone',
+  /** The account cannot be decoded, so what it holds is unknown. */
+  unreadable: 'compare the account with a newer release of this program; what it holds is not in this audit',
+  /** The count of a drafted pool differs from its bits. */
+  'count-wrong': 'nothing breaks at once, but RFC-11 counts on it; report it to the foundation',
+  /** A slot is taken, and no entity holds its value. */
+  'taken-but-unheld': 'free the slot: `doublezero resource verify --fix` (deployed), ReleaseResource (drafted)',
+} as const;
+
+/** What is wrong; see AUDIT_REMEDIES. */
+export type AuditFindingKind = keyof typeof AUDIT_REMEDIES;
 
 /** An entity that holds a value. */
 export interface Holder {
@@ -125,24 +128,9 @@ export function auditPools(network: NetworkAccounts): Audit {
     });
   }
   for (const [pool, holders] of held) findings.push(...poolFindings(pool, holders));
-  const order = KINDS.map((kind) => findings.filter((finding) => finding.kind === kind));
+  const order = Object.keys(AUDIT_REMEDIES).map((kind) => findings.filter((finding) => finding.kind === kind));
   return { findings: order.flat(), pools: pools.length, claims: claims.length, retired: all.length - pools.length };
 }
-
-const KINDS: readonly AuditFindingKind[] = [
-  'two-holders',
-  'held-but-free',
-  'wrong-device',
-  'outside-pool',
-  'reserved',
-  'id-beyond-eos',
-  'slot-mismatch',
-  'pool-missing',
-  'device-unknown',
-  'unreadable',
-  'count-wrong',
-  'taken-but-unheld',
-];
 
 const keyOf = (layout: PoolLayout, name: string, device: Address | undefined): string => `${layout} ${name} ${device ?? ''}`;
 const poolOf = ({ layout, pool, device }: Claim) => ({ layout, pool, device });
