@@ -25,18 +25,19 @@ interface Landed {
 
 type PeriodStatus = 'up' | 'down' | 'unknown' | 'absent';
 
-/** Why a status is not known, or the user is not there. */
-export type PeriodReason =
+/** Why a status is not known, or the user is not there, in words. */
+export const PERIOD_REASONS = {
   /** The account is new, or its last report is older than a report is valid. */
-  | 'no-report'
+  'no-report': 'no report',
   /** The report said neither up nor down. */
-  | 'reported-unknown'
+  'reported-unknown': 'reported as unknown',
   /** Before the oldest transaction that the endpoint has. */
-  | 'before-history'
-  /** After the newest block of the ledger. */
-  | 'ledger-halted'
-  | 'not-created'
-  | 'deleted';
+  'before-history': 'before the history of this endpoint',
+  'ledger-halted': 'after the newest block of the ledger',
+  'not-created': 'not created yet',
+  deleted: 'deleted',
+} as const;
+type PeriodReason = keyof typeof PERIOD_REASONS;
 
 /** A stretch of time with one status by one writer; refreshes are folded into it. */
 export interface Period {

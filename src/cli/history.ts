@@ -16,7 +16,7 @@ import {
 } from '../serviceability/index.ts';
 import { Rfc11Instruction } from '../serviceability/rfc11/index.ts';
 import { type CommandBody, type CommandIo, type ExitCode, loadChosen } from './command.ts';
-import { type Availability, availabilityOf, foldTimeline, type LedgerEvent, type Period, type PeriodReason } from './history-timeline.ts';
+import { type Availability, availabilityOf, foldTimeline, type LedgerEvent, PERIOD_REASONS, type Period } from './history-timeline.ts';
 import { blockTimeOf, type LedgerTime, openLedger, readLedgerTime } from './ledger.ts';
 import type { HistoryOptions } from './options.ts';
 
@@ -383,14 +383,6 @@ const iso = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 
 /** For people: UTC, to the second. */
 const utc = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
 
-const REASONS: Readonly<Record<PeriodReason, string>> = {
-  'no-report': 'no report',
-  'reported-unknown': 'reported as unknown',
-  'before-history': 'before the history of this endpoint',
-  'ledger-halted': 'after the newest block of the ledger',
-  'not-created': 'not created yet',
-  deleted: 'deleted',
-};
 const TONES: Readonly<Record<Period['status'], Tone>> = { up: 'good', down: 'bad', unknown: 'warn', absent: 'dim' };
 
 /** A share as it is: 100 % and 0 % only where they are exact. */
@@ -515,7 +507,7 @@ function periodCells({ status, reason, fromMs, untilMs, first, reports }: Period
     String(first?.slot ?? '–'),
     report === undefined ? '–' : milliseconds(report.rttNs),
     reports === 0 ? '–' : String(reports),
-    reason === null ? (report?.writer ?? '–') : REASONS[reason],
+    reason === null ? (report?.writer ?? '–') : PERIOD_REASONS[reason],
   ];
 }
 
