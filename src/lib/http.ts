@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { Agent, type buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici';
@@ -126,15 +127,14 @@ export class HttpClient {
 
   async #sendOnce(request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
     const reply = await this.#dispatch(request, signal);
-    const encoding = reply.header('content-encoding')?.trim().toLowerCase();
-    if (encoding !== 'gzip' && encoding !== 'x-gzip') return reply;
     const { maxBodyBytes = this.#options.maxBodyBytes } = request;
     try {
-      return { ...reply, body: await unpack(reply.body, { maxOutputLength: maxBodyBytes }) };
+      return { ...reply, body: await unpacked(reply, maxBodyBytes) };
     } catch (error) {
-      const cause = asError(error);
-      const problem = hasCode(cause, TOO_LARGE) ? 'too-large' : 'malformed';
-      throw new HttpError(problem, 'answering', reply.body.length, `a gzip body that does not unpack (${cause.message})`, cause);
+      if (!(error instanceof HttpError)) throw error;
+      // The status says more than the body would; what a proxy writes itself can have the wrong encoding in its head.
+      if (reply.status >= 300) return { ...reply, body: isUtf8(reply.body) ? reply.body : Buffer.alloc(0) };
+      throw error;
     }
   }
 
@@ -238,6 +238,24 @@ export function retryAfterMs(value: string | undefined, answeredAt: string | und
   if (Number.isNaN(until) || !/[A-Za-z]{3}/.test(text)) return undefined;
   const from = Date.parse(answeredAt ?? '');
   return Math.max(0, until - (Number.isNaN(from) ? wall : from));
+}
+
+/** The body of a reply without its content encoding. Throws HttpError `too-large` or `malformed`. */
+async function unpacked({ body, header }: HttpReply, maxBodyBytes: number): Promise<Buffer> {
+  const encoding = header('content-encoding')?.trim().toLowerCase();
+  if (encoding === 'gzip' || encoding === 'x-gzip') {
+    try {
+      return await unpack(body, { maxOutputLength: maxBodyBytes });
+    } catch (error) {
+      const cause = asError(error);
+      const problem = hasCode(cause, TOO_LARGE) ? 'too-large' : 'malformed';
+      throw new HttpError(problem, 'answering', body.length, `a gzip body that does not unpack (${cause.message})`, cause);
+    }
+  }
+  // Some servers put a charset there, so only what is no text counts as packed.
+  if (encoding === undefined || isUtf8(body)) return body;
+  const problem = new Error(`a body of content encoding “${encoding.slice(0, 40)}”, which was not asked for`);
+  throw new HttpError('malformed', 'answering', body.length, problem.message, problem);
 }
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;

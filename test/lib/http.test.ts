@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { gzipSync } from 'node:zlib';
+import { deflateSync, gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { HttpClient, type HttpClientOptions, HttpError } from '../../src/lib/http.ts';
 import { withDeadline } from '../../src/lib/index.ts';
@@ -48,6 +48,43 @@ test.each(['gzip', 'GZIP', 'GZip ', 'x-gzip'])('a body of content-encoding %s is
     (_, response) => void response.writeHead(200, { 'content-encoding': encoding }).end(gzipSync('hello')),
   );
   expect((await http.send(ask, never)).body.toString()).toBe('hello');
+});
+
+test('a body of an encoding that was not asked for is an error that names it, and text under a wrong name is text', async () => {
+  const packed = deflateSync('hello');
+  const bodies: [string, Buffer][] = [
+    ['deflate', packed],
+    ['gzip, gzip', gzipSync(gzipSync('hello'))],
+    ['UTF-8', Buffer.from('hellö')],
+    ['identity', Buffer.from('hello')],
+  ];
+  const { http, ask } = await served((_, response) => {
+    const [encoding, body] = bodies.shift() ?? [];
+    response.writeHead(200, { 'content-encoding': encoding }).end(body);
+  });
+  const problem = (encoding: string) => ['malformed', 'answering', `a body of content encoding “${encoding}”, which was not asked for`];
+  expect(await errorOf(http.send(ask, never))).toEqual(problem('deflate'));
+  expect(await errorOf(http.send(ask, never))).toEqual(problem('gzip, gzip'));
+  expect((await http.send(ask, never)).body.toString()).toBe('hellö');
+  expect((await http.send(ask, never)).body.toString()).toBe('hello');
+});
+
+test('an error status keeps its meaning when its body does not unpack', async () => {
+  const bodies: [string, Buffer][] = [
+    ['gzip', Buffer.from('no backend')],
+    ['gzip', gzipSync('no backend').subarray(0, 15)],
+    ['br', deflateSync('no backend')],
+  ];
+  const { http, ask } = await served((_, response) => {
+    const [encoding, body] = bodies.shift() ?? [];
+    response.writeHead(502, { 'content-encoding': encoding }).end(body);
+  });
+  const replies = [await http.send(ask, never), await http.send(ask, never), await http.send(ask, never)];
+  expect(replies.map(({ status, body }) => [status, body.toString()])).toEqual([
+    [502, 'no backend'],
+    [502, ''],
+    [502, ''],
+  ]);
 });
 
 test('a body beyond its bound is an error, packed or unpacked, and so is one that does not unpack', async () => {
