@@ -12,7 +12,7 @@ import {
 import { type Slot, slot } from '../serviceability/index.ts';
 import { minContextSlotVerdict, problemOf, type RateLimitedRpc, type RateLimiterCounts, type Verdict, verdictOf } from './refusals.ts';
 import { Malformed } from './responses.ts';
-import { type EndpointUrl, type RpcFailure, type RpcReply, type RpcRequest, SEND } from './transport.ts';
+import { type EndpointUrl, type RpcFailure, type RpcReply, type RpcRequest, SEND, wordsOf } from './transport.ts';
 
 /** One endpoint, as the methods of the ledger client use it. */
 export type AskedEndpoint = Pick<Endpoint, 'url' | 'ask' | 'offer'>;
@@ -49,9 +49,9 @@ export function toEndpointError(reply: RpcFailure, url: EndpointUrl, method: str
   return endpointError(verdictOf(reply), url, method, problemOf(reply), reply);
 }
 
-/** The endpoint answered, but not as the method documents. */
-export function badAnswer(problem: string, url: EndpointUrl, method: string): EndpointError {
-  return toEndpointError({ kind: 'garbled', problem }, url, method);
+/** The endpoint answered `result`, which is not what the method documents. */
+export function badAnswer(problem: string, url: EndpointUrl, method: string, result?: unknown): EndpointError {
+  return toEndpointError({ kind: 'garbled', problem, text: wordsOf(result) }, url, method);
 }
 
 /** The answer is older than the slot that was asked for. */
@@ -300,7 +300,7 @@ export class Endpoint {
       if (isRecord(value) && typeof value.slot === 'bigint') this.#noteSlot(this, slot(value.slot), request.method);
       return value;
     } catch (error) {
-      if (error instanceof Malformed) throw badAnswer(error.message, this.url, request.method);
+      if (error instanceof Malformed) throw badAnswer(error.message, this.url, request.method, reply.value);
       if (isAgentError(error)) throw new EndpointError(error, request.method);
       throw error;
     }

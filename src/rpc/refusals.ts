@@ -102,9 +102,9 @@ const RATE_LIMIT_CODES: ReadonlySet<number | undefined> = new Set([429, -32429, 
 /** QuickNode says it with -32007, Chainstack with -32005, Helius with -32600, others in plain text: only the words are common. */
 const RATE_LIMIT_WORDS =
   /\brates?\b|rate-?limit|\blimit(s|ed|ing)?\b|\btoo (many|fast|frequent)|\bslow(ing)? down|deprioriti[sz]ed|max(imum)? usage|\bcapacity\b|\bquota\b|throttl|\bback ?off\b|per (second|minute|hour|day|month)\b/i;
-/** Words of one request that is too large for the endpoint, however seldom it is asked. */
-const SIZE_WORDS =
-  /\btoo many (accounts|pubkeys|addresses|filters|inputs)\b|\btoo (large|big|long)\b|\b(body|request|response|payload|account|batch) size\b/i;
+/** Words of one request that is too large or too slow for the endpoint, however seldom it is asked. */
+const OTHER_LIMIT_WORDS =
+  /\btoo many (accounts|pubkeys|addresses|filters|inputs)\b|\btoo (large|big|long)\b|\b(body|request|response|payload|account|batch) size\b|\btime[- ]?out|\btimed out\b|\btime limit\b|\bdeadline\b/i;
 /** Agave's own errors that can have such words in them: preflight, invalid parameters, an aborted scan. */
 const NO_RATE_LIMIT_CODES: ReadonlySet<number | undefined> = new Set([-32602, -32012]);
 
@@ -126,7 +126,7 @@ export function saysRateLimit(reply: Exclude<RpcFailure, { kind: 'failed' }>): b
 }
 
 function saysLimit(words: string): boolean {
-  return RATE_LIMIT_WORDS.test(words) && !SIZE_WORDS.test(words);
+  return RATE_LIMIT_WORDS.test(words) && !OTHER_LIMIT_WORDS.test(words);
 }
 
 /** What the endpoint said, or what became of the request. May contain secrets of the URL. */

@@ -17,7 +17,8 @@ import type { EndpointUrl, RpcFailure, RpcReply } from './transport.ts';
  *     after the first byte may have been written                    unknown    yes
  *   HTTP 401, 403, 413, 429; JSON-RPC codes of those numbers        not-sent   no
  *   any other known rate limit, by code or wording, but not with a
- *     5xx, -32603, -32000 or no code                                not-sent   no
+ *     5xx, -32603, -32000, no code, or words of a queue or of
+ *     passing the request on                                        not-sent   no
  *   -32005 "Node is behind / unhealthy", -32016 "Minimum context
  *     slot": Agave checks both before it queues the transaction     not-sent   no
  *   -32002 with the error of the transaction in `data`              rejected   no
@@ -26,7 +27,8 @@ import type { EndpointUrl, RpcFailure, RpcReply } from './transport.ts';
  *   the signature of the transaction                                accepted   yes
  *   everything else: any other status or code, also -32601 and
  *     -32602, -32002 without `data`, an error without a code,
- *     redirects, text, HTML, another signature                      unknown    yes
+ *     redirects, text, HTML, another signature, an error together
+ *     with a result, the id of another request under any status     unknown    yes
  *
  * A refusal speaks for its own attempt only: neither for an earlier one, nor for another endpoint. So one attempt that may land decides for the
  * transaction, and no later answer changes that. Only its status, or its proven expiry, does.
@@ -135,6 +137,8 @@ const INTERNAL_ERRORS: ReadonlySet<number> = new Set([-32603, -32000, 0]);
 
 /** HTTP statuses, and JSON-RPC codes of front ends, of a request that was refused before it was read or passed on. */
 const REFUSED_BEFORE_FORWARDING: ReadonlySet<number> = new Set([401, 403, 413, 429]);
+/** Limits that a request meets behind the front end, after it was passed on. */
+const MAY_HAVE_PASSED = /\bupstream\b|\bqueued?\b|\bforward|\bbroadcast|\bsubmitted\b|\baccepted\b|\bretry limit|\bretries\b/i;
 /** But not "already used the requests of this day", nor AccountBorrowFailed's "already borrowed". */
 const ALREADY_PROCESSED =
   /\balready\b(?! (used|borrowed|reached|exceeded|exhausted|rate|hit)\b)|AlreadyProcessed|duplicate (transaction|signature)|been (processed|included|confirmed)|previously (processed|included|confirmed|submitted|sent)/i;
@@ -147,7 +151,12 @@ export function readSendReply(
 ): { readonly outcome: SendOutcome; readonly failure?: EndpointError } {
   if (reply.kind === 'result') {
     if (reply.value === signature) return { outcome: { kind: 'accepted' } };
-    return unknown(badAnswer('the signature of another transaction', url, 'sendTransaction'));
+    const isSignature = typeof reply.value === 'string' && /^[1-9A-HJ-NP-Za-km-z]{64,88}$/.test(reply.value);
+    return unknown(
+      isSignature
+        ? badAnswer('the signature of another transaction', url, 'sendTransaction')
+        : badAnswer('a result that is not a signature', url, 'sendTransaction', reply.value),
+    );
   }
   if (saysAlreadyProcessed(reply)) return { outcome: { kind: 'accepted' } };
   const failure = toEndpointError(reply, url, 'sendTransaction');
@@ -187,11 +196,12 @@ function isRefusedForCertain(reply: RpcFailure): boolean {
     case 'failed':
       return reply.progress !== 'offered' && reply.progress !== 'answering';
     case 'http-error':
-      return REFUSED_BEFORE_FORWARDING.has(reply.status);
+      return REFUSED_BEFORE_FORWARDING.has(reply.status) && !reply.isOfAnother;
     case 'rpc-error': {
       const { code = 0, message, status = 200 } = reply;
       if (REFUSED_BEFORE_FORWARDING.has(status) || REFUSED_BEFORE_FORWARDING.has(code)) return true;
-      if (saysRateLimit(reply)) return status < 500 && !INTERNAL_ERRORS.has(code) && !(code >= 500 && code < 600);
+      if (saysRateLimit(reply))
+        return status < 500 && !INTERNAL_ERRORS.has(code) && !(code >= 500 && code < 600) && !MAY_HAVE_PASSED.test(message);
       if (code === NODE_UNHEALTHY) return /node is (behind|unhealthy)/i.test(message);
       return code === MIN_CONTEXT_SLOT_NOT_REACHED && /minimum context slot/i.test(message);
     }

@@ -160,8 +160,15 @@ export type RpcFailure = RpcFailureDetails & {
 /** `text`: what the endpoint said, where it was no JSON-RPC. A gateway's error can lack the code, and a node's error can come under any HTTP status. */
 type RpcFailureDetails =
   | { readonly kind: 'rpc-error'; readonly code?: number; readonly message: string; readonly data?: unknown; readonly status?: number }
-  | { readonly kind: 'http-error'; readonly status: number; readonly text?: string; readonly location?: string }
-  | { readonly kind: 'garbled'; readonly problem: string; readonly status?: number; readonly text?: string }
+  | {
+      readonly kind: 'http-error';
+      readonly status: number;
+      readonly text?: string;
+      readonly location?: string;
+      /** Its id is that of another request, so it may be that one's answer. */
+      readonly isOfAnother?: boolean;
+    }
+  | { readonly kind: 'garbled'; readonly problem: string; readonly status?: number; readonly text?: string; readonly isOfAnother?: boolean }
   | {
       readonly kind: 'failed';
       readonly progress: HttpProgress | 'queued' | 'overflow';
@@ -355,7 +362,13 @@ function readReply(reply: HttpReply, id: number, wall: EpochMs): Answer {
   const failure: Exclude<Answer, { kind: 'result' }> =
     envelope.kind !== 'result' && (envelope.kind === 'rpc-error' || isSuccess(status))
       ? { ...envelope, status }
-      : { kind: 'http-error', status, text: textOf(reply.body), location: status < 400 ? header('location') : undefined };
+      : {
+          kind: 'http-error',
+          status,
+          text: textOf(reply.body),
+          location: status < 400 ? header('location') : undefined,
+          isOfAnother: envelope.kind === 'garbled' && envelope.isOfAnother ? true : undefined,
+        };
   return { ...failure, retryAfterMs: retryAfterMs(header('retry-after'), header('date'), wall) };
 }
 
@@ -375,14 +388,27 @@ function readEnvelope(body: Buffer, id: number): Answer {
       ? { kind: 'garbled', problem }
       : { kind: 'garbled', problem, text: textOf(body) };
   }
-  if (!isRecord(parsed)) return { kind: 'garbled', problem: 'JSON that is not a JSON-RPC 2.0 response' };
-  const { error, id: answeredId } = parsed;
+  const text = wordsOf(parsed);
+  if (!isRecord(parsed)) return { kind: 'garbled', problem: 'JSON that is not a JSON-RPC 2.0 response', text };
+  const { error, id: answeredId, result } = parsed;
   // A node that could not even read the request has no id to repeat.
-  if (error != null && (answeredId == null || String(answeredId) === String(id))) return readError(error);
+  const isOurs = answeredId === id || (error != null && (answeredId == null || String(answeredId) === String(id)));
+  // Whether it did what was asked is unknown then.
+  if (isOurs && error != null && result != null) return { kind: 'garbled', problem: 'both a result and an error', text };
+  if (isOurs && error != null) return readError(error);
   if (parsed.jsonrpc !== '2.0') return { kind: 'garbled', problem: 'JSON that is not a JSON-RPC 2.0 response', text: textOf(body) };
-  if (answeredId !== id) return { kind: 'garbled', problem: 'the response to another request' };
-  if (!('result' in parsed)) return { kind: 'garbled', problem: 'neither a result nor an error' };
-  return { kind: 'result', value: parsed.result };
+  if (!isOurs) return { kind: 'garbled', problem: 'the response to another request', text, isOfAnother: answeredId != null };
+  if (!('result' in parsed)) return { kind: 'garbled', problem: 'neither a result nor an error', text };
+  return { kind: 'result', value: result };
+}
+
+/** What an endpoint says in JSON that is not an answer; undefined where it says nothing. */
+export function wordsOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return oneLine(value, 200) || undefined;
+  if (Array.isArray(value)) return wordsOf(value[0]);
+  if (!isRecord(value)) return undefined;
+  const words = value.error ?? value.errors ?? value.message;
+  return words == null ? undefined : oneLine(typeof words === 'string' ? words : JSON.stringify(words), 200);
 }
 
 /** `{code, message, data}`, or what gateways put in its place: some leave parts out, some answer with a text. */

@@ -274,6 +274,39 @@ const ANSWERS: readonly (readonly [who: string, reply: FakeReply, read: Code, se
   ['a redirect', text(307, '', { location: 'https://elsewhere.example/' }), 'ACCESS_DENIED', 'unknown'],
   ['a gateway that timed out', text(504, 'upstream request timeout'), 'UNAVAILABLE', 'unknown'],
   ['a connection that is reset', 'reset', 'UNREACHABLE', 'unknown'],
+  // A limit in places where JSON-RPC has none
+  ['a limit as a JSON text', text(200, '"max usage reached"'), 'RATE_LIMITED', 'unknown'],
+  [
+    'a limit as a batch',
+    text(200, '[{"jsonrpc":"2.0","id":1,"error":{"code":429,"message":"Too many requests"}}]'),
+    'RATE_LIMITED',
+    'unknown',
+  ],
+  ['a limit as the result', { result: 'Too many requests' }, 'RATE_LIMITED', 'unknown'],
+  ['a limit in the result', { result: { error: 'slow down' } }, 'RATE_LIMITED', 'unknown'],
+  ['a limit beside no result', json(200, { id: 1, message: 'quota reached' }), 'RATE_LIMITED', 'unknown'],
+  ['a limit to another request', json(200, { error: { code: 429, message: 'Too many requests' }, id: 0 }), 'RATE_LIMITED', 'unknown'],
+  [
+    'a limit to another request, with a status',
+    json(429, { error: { code: 429, message: 'Too many requests' }, id: 0 }),
+    'RATE_LIMITED',
+    'unknown',
+  ],
+  ['a limit without an id, with a status', json(429, { error: { code: 429, message: 'Too many requests' } }), 'RATE_LIMITED', 'not-sent'],
+  // Limits behind the front end
+  ['a full network', error(-32050, 'Transaction queued: the network is at capacity'), 'RATE_LIMITED', 'unknown'],
+  ['a limit of what is behind it', error(-32098, 'upstream rate limit exceeded'), 'RATE_LIMITED', 'unknown'],
+  ['a limit of time', error(-32098, 'Request exceeded the time limit of 10 s'), 'NODE_ERROR', 'unknown'],
+  // Contradictions
+  [
+    'an error and a result',
+    { error: { code: -32002, message: 'failed', data: simulated('AccountNotFound') }, result: 5 },
+    'BAD_ANSWER',
+    'unknown',
+  ],
+  ['a limit and a result', { error: { code: 429, message: 'Too many requests' }, result: 5 }, 'RATE_LIMITED', 'unknown'],
+  ['an error and a null', { error: { code: 429, message: 'Too many requests' }, result: null }, 'RATE_LIMITED', 'not-sent'],
+  ['a status with a body of another encoding', text(502, 'away', { 'content-encoding': 'gzip' }), 'UNAVAILABLE', 'unknown'],
 ];
 
 describe('what nodes and providers answer', () => {
@@ -300,6 +333,20 @@ describe('what nodes and providers answer', () => {
     const both = rpcOver([first.url, second.url]);
     expect(await both.rpc.sendTransaction(new SendAttempts(WIRE), { skipPreflight: false }, calm())).toMatchObject({ kind: 'accepted' });
     await both.rpc.close();
+  });
+
+  test.each<[reply: FakeReply, words: string]>([
+    [text(200, '"no such project"'), 'not a JSON-RPC 2.0 response: no such project'],
+    [text(200, '[{"error":{"message":"no such plan"}}]'), 'not a JSON-RPC 2.0 response: {"message":"no such plan"}'],
+    [json(200, { id: 0, error: { code: 5, message: 'no such project' } }), 'another request: {"code":5,"message":"no such project"}'],
+    [{ result: 'no such project' }, 'the result is a string, not an object: no such project'],
+    [{ result: { message: 'no such project' } }, 'context is missing, not an object: no such project'],
+    [text(502, 'no backend', { 'content-encoding': 'gzip' }), 'HTTP status 502: no backend'],
+  ])('rule 20: the words of an endpoint are quoted wherever it puts them: %j', async (reply, words) => {
+    fakes[0].always(reply);
+    const { rpc } = rpcOver([fakes[0].url]);
+    await expect(rpc.balance(OUR_KEY, calm())).rejects.toThrow(words);
+    await rpc.close();
   });
 
   test('a redirect is named with its target', async () => {
