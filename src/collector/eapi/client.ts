@@ -9,6 +9,7 @@ import {
   type EapiReply,
   type EapiTls,
   EapiTransport,
+  statusError,
 } from './http.ts';
 import { checkJson, type JsonCounts, type JsonObject, type MalformedJson, noJsonCounts, readJson, switchText, typeName } from './json.ts';
 
@@ -248,13 +249,14 @@ class HttpEapiClient implements EapiClient {
     const timestamps = this.#asksForTimestamps ? true : undefined;
     // Version 1 pins the first revision of each command's model, so that an upgrade of EOS does not change the answer.
     const params = { version: 1, cmds: commands, format: 'json', timestamps };
-    const { status, body } = await this.#send(JSON.stringify({ jsonrpc: '2.0', method: 'runCmds', params, id }), signal);
+    const reply = await this.#send(JSON.stringify({ jsonrpc: '2.0', method: 'runCmds', params, id }), signal);
+    const { status, body } = reply;
     if (status === 401 || status === 403) {
       const user = this.#username;
       const requests = user === undefined ? 'requests without a user' : `user ${user}`;
       throw new AgentError('EAPI__UNAUTHORIZED', { endpoint: this.#endpoint, requests, user, status });
     }
-    if (status !== 200) throw new AgentError('EAPI__HTTP_STATUS', { endpoint: this.#endpoint, path: PATH, status });
+    if (status !== 200) throw statusError(this.#endpoint, PATH, reply);
     return { id, body };
   }
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { TLSSocket } from 'node:tls';
 import { buildConnector, HttpClient, HttpError } from '../../lib/http.ts';
 import { AgentError, DeadlineExceeded, describeError, isAgentError, Stopped, singleFlight, withDeadline } from '../../lib/index.ts';
+import { switchText } from './json.ts';
 
 /** Where an eAPI listens. */
 export interface EapiEndpoint {
@@ -112,7 +113,18 @@ interface EapiRequest {
 export interface EapiReply {
   readonly status: number;
   readonly setCookie: readonly string[];
+  /** Where a redirect leads. */
+  readonly location: string | undefined;
   readonly body: Buffer;
+}
+
+/** The error for a status that no eAPI has, with the target of a redirect or the words of whatever answered. */
+export function statusError(endpoint: string, path: string, { status, location, body }: EapiReply): AgentError {
+  const text = body.subarray(0, 2_000).toString('utf8');
+  const [, title] = /<title[^>]*>([^<]*)/i.exec(text) ?? [];
+  const words = switchText(title ?? (text.trimStart().startsWith('<') ? '' : text));
+  const target = location === undefined ? '' : `, a redirect to ${switchText(location)}, which the agent does not follow`;
+  return new AgentError('EAPI__HTTP_STATUS', { endpoint, path, status: `${status}${target}${words === '' ? '' : `: ${words}`}` });
 }
 
 /** The switch's web server keeps idle connections for over a minute: one connection serves poll after poll. */
@@ -157,7 +169,8 @@ export class EapiTransport {
       const reply = await withDeadline(timeoutMs, signal, (inner) => this.#http.send(request, inner));
       if (reply.status === 400 && EXPECTS_TLS.test(reply.body.subarray(0, 4_096).toString('latin1')))
         throw new AgentError('EAPI__NOT_HTTP', { endpoint: endpoint.text, problem: 'it asks for TLS on this port' });
-      return { status: reply.status, setCookie: reply.headers('set-cookie'), body: reply.body };
+      const location = reply.status >= 300 && reply.status < 400 ? reply.header('location') : undefined;
+      return { status: reply.status, setCookie: reply.headers('set-cookie'), location, body: reply.body };
     } catch (error) {
       throw signal.aborted ? signal.reason : toAgentError(error, this.#options);
     }
@@ -278,10 +291,11 @@ class SessionAuthentication implements Authentication {
     const endpoint = this.#endpoint;
     const { username, password } = this.#credentials;
     const login = { path: '/login', headers: JSON_CONTENT, body: JSON.stringify({ username, password }) } as const;
-    const { status, setCookie } = await this.#transport.post(login, signal);
+    const reply = await this.#transport.post(login, signal);
+    const { status, setCookie } = reply;
     if (status === 401 || status === 403)
       throw new AgentError('EAPI__UNAUTHORIZED', { endpoint, requests: `user ${username}`, user: username, status });
-    if (status !== 200) throw new AgentError('EAPI__HTTP_STATUS', { endpoint, path: login.path, status });
+    if (status !== 200) throw statusError(endpoint, login.path, reply);
     const session = setCookie.map((text) => SESSION_COOKIE.exec(text)?.[1]).find((token) => token !== undefined);
     if (session === undefined) throw new AgentError('EAPI__MALFORMED', { endpoint, problem: 'the login brought no session cookie' });
     this.#cookie = `Session=${session}`;

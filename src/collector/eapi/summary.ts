@@ -69,18 +69,23 @@ function readVrf(value: unknown, source: string, switchTime: EpochMs | undefined
   for (const address of Object.keys(peers)) {
     // It is unknown which neighbor a mangled name meant, so the VRF's list cannot be taken for complete.
     if (!isPeerName(address)) return { kind: 'failed', source, problem: `“${switchText(address, 40)}” is not the address of a peer` };
-    neighbors.set(address, readPeer(address, peers[address]));
+    neighbors.set(address, readPeer(address, peers[address], switchTime));
   }
   return { kind: 'collected', source, neighbors, changedAtToleranceMs: CHANGED_AT_TOLERANCE_MS, switchTime };
 }
 
-function readPeer(address: string, value: unknown): Neighbor {
+/** No session is that old: the value is a duration, or from before the switch had its time. */
+const LONGEST_AGE_MS = 10 * 365 * 24 * 3_600_000;
+
+function readPeer(address: string, value: unknown, switchTime: EpochMs | undefined): Neighbor {
   if (!isRecord(value)) return { address, state: 'unrecognized' };
   const idleReason = readText(value.peerStateIdleReason);
+  const changedAt = readEpochSeconds(value.upDownTime);
+  const isPlausible = changedAt !== undefined && (switchTime ?? changedAt) - changedAt < LONGEST_AGE_MS;
   return {
     address,
     state: STATES.get(value.peerState) ?? 'unrecognized',
-    changedAt: readEpochSeconds(value.upDownTime),
+    changedAt: isPlausible ? changedAt : undefined,
     remoteAs: readAs(value.asn),
     description: readText(value.description),
     downReason: idleReason === undefined ? undefined : idleText(idleReason),
@@ -119,6 +124,8 @@ function readText(value: unknown): string | undefined {
 
 /** Whether EOS names peers so: by an address, with a zone for a link-local one (`fe80::1%Et3`), or by an interface. */
 function isPeerName(name: string): boolean {
+  // An IPv4 neighbor in the form of IPv6 would be found by no user.
+  if (/^::ffff:/i.test(name)) return false;
   if (isIP(name) !== 0) return true;
   if (name.length > 100) return false;
   const zone = name.indexOf('%');

@@ -182,15 +182,33 @@ test('a BGP summary keeps IPv6, link-local and interface peers next to ours', ()
   expect(reading?.kind === 'collected' ? [...reading.neighbors.keys()] : reading).toEqual(Object.keys(peers));
 });
 
-test.each(['169.254.0.01', '169.254.0.1/32', ' 169.254.0.1', '169.254.0', '', '__proto__', 'x'.repeat(101), '10.0.0.1%Et3', '%Et3'])(
-  'a BGP summary leaves a VRF failed in which it names a peer “%s”',
-  (address) => {
-    const peers = JSON.parse(`{${JSON.stringify(address)}:{}}`) as unknown;
-    expect(readVrfs({ vrf1: { peers } })).toEqual({
-      vrf1: { kind: 'failed', source: 'eapi', problem: expect.stringMatching(/^“.*” is not the address of a peer$/) },
-    });
-  },
-);
+test('a time of last change that is no time of this switch is none, so that no session counts as down for decades', () => {
+  const execStartTime = 1_741_014_072;
+  const ageOf = (upDownTime: number) => {
+    const peers = { '169.254.0.1': peer({ peerState: 'Idle', upDownTime }) };
+    const reading = readSummary({ vrfs: { vrf1: { peers } }, _meta: { execStartTime } }, WHERE).vrfs.get('vrf1');
+    return reading?.kind === 'collected' ? reading.neighbors.get('169.254.0.1')?.changedAt : reading;
+  };
+  expect([100, 946_684_800, execStartTime - 100].map(ageOf)).toEqual([undefined, undefined, (execStartTime - 100) * 1_000]);
+});
+
+test.each([
+  '169.254.0.01',
+  '169.254.0.1/32',
+  ' 169.254.0.1',
+  '169.254.0',
+  '',
+  '__proto__',
+  'x'.repeat(101),
+  '10.0.0.1%Et3',
+  '%Et3',
+  '::ffff:169.254.0.1',
+])('a BGP summary leaves a VRF failed in which it names a peer “%s”', (address) => {
+  const peers = JSON.parse(`{${JSON.stringify(address)}:{}}`) as unknown;
+  expect(readVrfs({ vrf1: { peers } })).toEqual({
+    vrf1: { kind: 'failed', source: 'eapi', problem: expect.stringMatching(/^“.*” is not the address of a peer$/) },
+  });
+});
 
 test.each([
   [null, 'it is null'],

@@ -1,5 +1,6 @@
-import { createServer } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { createEapiSource } from '../../../src/collector/eapi/index.ts';
 import { systemClock } from '../../../src/lib/index.ts';
 import { collected } from '../source-contract.ts';
@@ -61,6 +62,27 @@ test('an answer that breaks off is reported as incomplete, with its number of by
   fixture = await startEapiFixture();
   fixture.faults.begin({ kind: 'cut' });
   await expect(fixture.source.collect(never)).rejects.toMatchObject({ code: 'EAPI__INCOMPLETE', context: { bytes: expect.any(Number) } });
+});
+
+test.each<[status: number, headers: Record<string, string>, body: string, message: string]>([
+  [
+    301,
+    { location: 'https://dz1/command-api' },
+    '<html></html>',
+    'HTTP 301, a redirect to https://dz1/command-api, which the agent does not follow',
+  ],
+  [503, {}, 'eAPI is starting\n', 'HTTP 503: eAPI is starting'],
+  [502, {}, '<html><title>502 Bad Gateway</title><body>x</body></html>', 'HTTP 502: 502 Bad Gateway'],
+  [500, {}, '', 'HTTP 500'],
+])('an answer with status %i is reported with the words of what answered', async (status, headers, body, message) => {
+  const server = createHttpServer((_, response) => void response.writeHead(status, headers).end(body));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  await expect(readOf(`http://127.0.0.1:${port}`)).rejects.toMatchObject({
+    code: 'EAPI__HTTP_STATUS',
+    message: `eAPI at http://127.0.0.1:${port} answered /command-api with ${message}`,
+  });
 });
 
 test('a web page in place of an answer is reported as malformed, with its beginning', async () => {
