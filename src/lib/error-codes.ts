@@ -530,6 +530,12 @@ export const SWITCH_CODES = {
     message: 'the SNMP agent at {endpoint} denies access to a VRF: {problem}',
     remedy: 'allow this community, or the group of this user in the context of the VRF, to read the BGP tables',
   },
+  SNMP__VRF_IGNORED: {
+    class: 'retry-later',
+    message: 'the SNMP agent at {endpoint} shows one VRF in place of another: {problem}',
+    remedy:
+      'compare snmpwalk with the community `<community>@<VRF>`, or the context, of each VRF; give the VRF a community or context of its own on the switch, or use the eapi source',
+  },
   SNMP__NO_BGP: {
     class: 'retry-later',
     message: 'the SNMP agent at {endpoint} shows no BGP in a VRF: {problem}',

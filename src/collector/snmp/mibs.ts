@@ -49,8 +49,14 @@ function addressOf([, type, length, ...octets]: Oid): string {
   const lengths = type === undefined ? undefined : ADDRESS_LENGTHS[type];
   const fits = length !== undefined && lengths?.includes(length) && octets.length === length && octets.every((octet) => octet <= 255);
   if (!fits) throw new SnmpProblem('SNMP__WRONG_INDEX', 'a row whose index is not an address of IPv4 or IPv6');
-  return length < 16 ? withZone(octets.slice(0, 4).join('.'), octets.slice(4)) : withZone(ipv6Of(octets.slice(0, 16)), octets.slice(16));
+  // The zone of an IPv4 address would hide the neighbor from its user; two zones of one address are one neighbor in two rows.
+  if (length < 16) return octets.slice(0, 4).join('.');
+  const isMapped = MAPPED.every((octet, position) => octets[position] === octet);
+  return isMapped ? octets.slice(12, 16).join('.') : withZone(ipv6Of(octets.slice(0, 16)), octets.slice(16));
 }
+
+/** An IPv4 address in the form of IPv6 (RFC 4291 section 2.5.5.2). */
+const MAPPED: readonly number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 function ipv6Of(octets: readonly number[]): string {
   const groups = Array.from({ length: 8 }, (_, group) => ((octets[2 * group] ?? 0) * 256 + (octets[2 * group + 1] ?? 0)).toString(16));

@@ -61,6 +61,47 @@ function toSnapshot(results: readonly VrfResult[], takenAt: NeighborSnapshot['ta
   throw errorOf(first.cause, endpoint, who);
 }
 
+/**
+ * An agent that ignores the VRF in the community or context answers for one VRF with the table of another, and users who are not in it would read
+ * down. So a VRF that repeats another one's neighbors is failed: the later of the two, or both where neither is `default`.
+ */
+function withoutRepeatedViews(results: readonly VrfResult[], source: string, endpoint: string): readonly VrfResult[] {
+  const byAddresses = new Map<string, VrfResult[]>();
+  for (const result of results) {
+    const addresses = result.reading?.kind === 'collected' ? [...result.reading.neighbors.keys()].sort().join(' ') : '';
+    if (addresses !== '') byAddresses.set(addresses, [...(byAddresses.get(addresses) ?? []), result]);
+  }
+  return results.map((result) => {
+    for (const alike of byAddresses.values()) {
+      if (result.vrf === 'default' || !alike.includes(result)) continue;
+      const other = alike.find((candidate) => candidate !== result && isSameView(candidate, result));
+      if (other !== undefined) return repeated(result, other, source, endpoint);
+    }
+    return result;
+  });
+}
+
+function repeated({ vrf, reading }: VrfResult, { vrf: other }: VrfResult, source: string, endpoint: string): VrfResult {
+  const count = reading?.kind === 'collected' ? reading.neighbors.size : 0;
+  const neighbors = count === 1 ? 'the one neighbor' : `the ${count} neighbors`;
+  const cause = new SnmpProblem('SNMP__VRF_IGNORED', `${vrf} shows ${neighbors} of ${other}, with the same states and times`);
+  return { vrf, reading: { kind: 'failed', source, problem: cause.message, error: errorOf(cause, endpoint) }, cause };
+}
+
+/** Of so many neighbors, one may have changed between the two readings. */
+const ROWS_PER_CHANGE = 10;
+
+function isSameView({ reading: left }: VrfResult, { reading: right }: VrfResult): boolean {
+  if (left?.kind !== 'collected' || right?.kind !== 'collected') return false;
+  const changed = [...left.neighbors].filter(([address, neighbor]) => {
+    const { state, remoteAs, establishedTransitions, changedAt = 0 } = right.neighbors.get(address) ?? neighbor;
+    const isAlike =
+      state === neighbor.state && remoteAs === neighbor.remoteAs && establishedTransitions === neighbor.establishedTransitions;
+    return !isAlike || Math.abs(changedAt - (neighbor.changedAt ?? 0)) > left.changedAtToleranceMs;
+  });
+  return changed.length <= Math.floor(left.neighbors.size / ROWS_PER_CHANGE);
+}
+
 function errorOf(cause: Cause, endpoint: string, what?: string): AgentError {
   if (isAgentError(cause)) return cause;
   return new AgentError(cause.code, { endpoint, problem: what === undefined ? cause.message : `${what}: ${cause.message}` }, { cause });
@@ -185,7 +226,7 @@ class SnmpSource implements SwitchSource {
       .finally(() => reading.abort(new Stopped('the poll is over')));
     const hasRestarted = await restarted;
     try {
-      const snapshot = toSnapshot(results, takenAt, this.#endpoint);
+      const snapshot = toSnapshot(withoutRepeatedViews(results, this.name, this.#endpoint), takenAt, this.#endpoint);
       const read = (neighbors: readonly NeighborKey[], inner: AbortSignal) => this.#lastErrors(neighbors, vrfs, poll, inner);
       return { ...snapshot, vrfs: await this.#downReasons.addTo(snapshot.vrfs, read, signal) };
     } finally {

@@ -52,7 +52,8 @@ describe('ARISTA-BGP4V2-MIB', () => {
     ['1.2.16.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1', '::1'],
     ['1.2.20.254.128.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.2.3', 'fe80::1%515'],
     ['1.4.20.254.128.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.7', 'fe80::1%7'],
-    ['1.3.8.169.254.0.1.0.0.0.9', '169.254.0.1%9'],
+    ['1.3.8.169.254.0.1.0.0.0.9', '169.254.0.1'],
+    ['1.2.16.0.0.0.0.0.0.0.0.0.0.255.255.169.254.0.1', '169.254.0.1'],
   ])('ARISTA-BGP4V2-MIB index %s is address %s', (index, address) => {
     expect(ARISTA_MIB.addressOf(index.split('.').map(Number))).toBe(address);
   });
@@ -197,6 +198,7 @@ describe('the VRFs that the switch lists', () => {
 
   test('a listed VRF is failed when the agent is silent or answers with an error', async () => {
     const fixture = await prepareVrfs('vrf1', 'vrf2', 'vrf3');
+    fixture.sim.configure({ vrf: 'vrf3', address: '169.254.0.9', remoteAs: 65_000 });
     fixture.intercept = (request, vrf) => (vrf === 'vrf1' ? 'silence' : vrf === 'vrf2' ? encodeFailure(request) : undefined);
     letTimersStandStill();
     const { vrfs } = await asTimePasses(25, sourceOf(fixture.agent, { vrfs: 'auto' }).collect(signal));

@@ -337,3 +337,74 @@ describe('slow and silent agents', () => {
     await expect(asTimePasses(50, sourceOf(agent).collect(signal))).rejects.toMatchObject({ code: 'SNMP__MALFORMED' });
   });
 });
+
+describe('an agent that answers for one VRF with the table of another', () => {
+  const ADDRESSES = ['169.254.0.1', '169.254.0.3', '169.254.0.5'];
+  const table = (seconds = 30, addresses = ADDRESSES): readonly MibObject[] =>
+    peerTable(Object.fromEntries(addresses.map((address) => [address, { ...up, seconds }])));
+  const vrfsOf = async (source: SwitchSource) =>
+    [...(await source.collect(signal)).vrfs].map(
+      ([vrf, reading]) => `${vrf} ${reading.kind === 'failed' ? reading.problem : reading.kind}`,
+    );
+
+  test('rule 3: a VRF that repeats the neighbors of default is failed, and its users are unobserved', async () => {
+    const agent = await startAgent(asListed(table()));
+    const source = sourceOf(agent, { vrfs: ['default', 'vrf1'] });
+    const snapshot = await source.collect(signal);
+    expect(snapshot.vrfs.get('default')).toMatchObject({ kind: 'collected' });
+    expect(snapshot.vrfs.get('vrf1')).toMatchObject({
+      kind: 'failed',
+      problem: 'vrf1 shows the 3 neighbors of default, with the same states and times',
+      error: { code: 'SNMP__VRF_IGNORED' },
+    });
+    const user = userNumber(40);
+    expect(observeUsers([user], snapshot, () => undefined).byUser.get(user.pubkey)).toEqual({
+      kind: 'unobserved',
+      reason: 'vrf-not-collected',
+    });
+  });
+
+  test('two VRFs with the same neighbors are both failed where default is not one of them', async () => {
+    const agent = await startAgent(asListed(table()));
+    await expect(sourceOf(agent, { vrfs: ['vrf1', 'vrf2'] }).collect(signal)).rejects.toMatchObject({ code: 'SNMP__VRF_IGNORED' });
+  });
+
+  test('rule 3: a context that an agent of SNMPv3 ignores is a failed VRF, too', async () => {
+    const { port } = await startV3Agent(createV3Agent(createSimulatedSwitch({ clock: systemClock }), USER), asListed(table()));
+    const source = createSnmpSource({
+      name: 'snmp',
+      host: '127.0.0.1',
+      port,
+      user: USER,
+      vrfs: ['default', 'vrf1'],
+      mib: 'bgp4',
+      timeoutMs: 2_000,
+      maxRows: 1_000,
+      clock: systemClock,
+    });
+    expect(await vrfsOf(source)).toEqual([
+      'default collected',
+      'vrf1 vrf1 shows the 3 neighbors of default, with the same states and times',
+    ]);
+    await source.close();
+  });
+
+  test('two VRFs with the same addresses and different sessions are two VRFs', async () => {
+    const agent = await startAgent((request, number) =>
+      asListed(request.community === 'telemetry' ? table() : table(100))(request, number),
+    );
+    expect(await vrfsOf(sourceOf(agent, { vrfs: ['default', 'vrf1'] }))).toEqual(['default collected', 'vrf1 collected']);
+  });
+
+  test('of many neighbors, one may change between the two readings of the same table', async () => {
+    const many = Array.from({ length: 12 }, (_, at) => `169.254.0.${2 * at + 1}`);
+    const flapped = peerTable({ ...Object.fromEntries(many.map((address) => [address, up])), '169.254.0.1': { ...up, state: 3 } });
+    const agent = await startAgent((request, number) =>
+      asListed(request.community === 'telemetry' ? table(30, many) : flapped)(request, number),
+    );
+    expect(await vrfsOf(sourceOf(agent, { vrfs: ['default', 'vrf1'] }))).toEqual([
+      'default collected',
+      'vrf1 vrf1 shows the 12 neighbors of default, with the same states and times',
+    ]);
+  });
+});
