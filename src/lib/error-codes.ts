@@ -87,17 +87,17 @@ export const LEDGER_CODES = {
   LEDGER__TIMEOUT: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} did not answer {method}: {problem}',
-    remedy: 'check the network to the endpoint, the proxy where the message names one, or add a second endpoint to ledger.rpcUrls',
+    remedy: 'check the network to the endpoint, the proxy where the message names one, or add another endpoint to ledger.rpcUrls',
   },
   LEDGER__RATE_LIMITED: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} rate-limits our requests: {problem}',
-    remedy: 'use an endpoint with a higher limit, or add a second one to ledger.rpcUrls',
+    remedy: 'use an endpoint with a higher limit, or add another one to ledger.rpcUrls',
   },
   LEDGER__UNAVAILABLE: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} cannot serve {method}: {problem}',
-    remedy: 'wait for the endpoint to recover, or add a second one to ledger.rpcUrls',
+    remedy: 'wait for the endpoint to recover, or add another one to ledger.rpcUrls',
   },
   LEDGER__BAD_ANSWER: {
     class: 'retry-later',
@@ -112,7 +112,7 @@ export const LEDGER_CODES = {
   LEDGER__NOT_YET: {
     class: 'retry-now',
     message: 'the ledger endpoint {endpoint} has not reached the slot that {method} needs: {problem}',
-    remedy: 'none needed unless it persists; then the endpoint lags, so add a second one to ledger.rpcUrls',
+    remedy: 'none needed unless it persists; then the endpoint lags, so add another one to ledger.rpcUrls',
   },
   LEDGER__LAGGING: {
     class: 'retry-later',
@@ -145,12 +145,12 @@ export const LEDGER_CODES = {
   LEDGER__REQUEST_REFUSED: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} rejects {method}: {problem}',
-    remedy: 'add a second endpoint to ledger.rpcUrls; if every endpoint rejects it, report a bug with this line',
+    remedy: 'add another endpoint to ledger.rpcUrls; if every endpoint rejects it, report a bug with this line',
   },
   LEDGER__NODE_ERROR: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} failed at {method}: {problem}',
-    remedy: 'wait for the endpoint to recover, or add a second one to ledger.rpcUrls',
+    remedy: 'wait for the endpoint to recover, or add another one to ledger.rpcUrls',
   },
   LEDGER__BUSY: {
     class: 'retry-later',
