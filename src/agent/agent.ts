@@ -211,7 +211,10 @@ export function createAgent(options: AgentOptions) {
     worker === undefined || publisher === undefined
       ? undefined
       : createBalanceCheck({
-          read: (signal) => rpc.balance(publisher, signal),
+          read: async (signal) => {
+            const [balance] = await Promise.all([rpc.balance(publisher, signal), authority.check(signal)]);
+            return authority.problem?.class === 'fatal' ? undefined : balance;
+          },
           publisher,
           minBalance: limits.minBalance,
           intervalMs: timing.authorityIntervalMs,

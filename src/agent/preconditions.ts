@@ -1,6 +1,7 @@
 import type { LedgerView } from '../bgp/index.ts';
 import { AgentError, type Clock, type EpochMs, isAgentError } from '../lib/index.ts';
 import type { Address, Lamports, Slot } from '../serviceability/index.ts';
+import { LAMPORTS_PER_TRANSACTION } from '../worker/index.ts';
 
 interface AuthorityWatchOptions {
   /** Throws the AgentError that says why this key may not write for this device. */
@@ -59,9 +60,10 @@ export class AuthorityWatch {
 }
 
 interface BalanceCheckOptions {
-  readonly read: (signal: AbortSignal) => Promise<Lamports>;
+  /** Undefined for a key that is not the device's metrics publisher: it needs no funds. */
+  readonly read: (signal: AbortSignal) => Promise<Lamports | undefined>;
   readonly publisher: Address;
-  /** Writes are halted below this. */
+  /** Writes are halted below this, and below the fee of one transaction. */
   readonly minBalance: Lamports;
   readonly intervalMs: number;
   /** As of the authority. */
@@ -83,10 +85,14 @@ export function createBalanceCheck(options: BalanceCheckOptions): (signal: Abort
   return createPeriodicCheck(async (signal) => {
     try {
       const lamports = await read(signal);
+      if (lamports === undefined) return true;
       const spendable = Number(lamports > minBalance ? lamports - minBalance : 0n);
       onBalance({ lamports, publisher, hoursToEmpty: spendRate() > 0 ? spendable / spendRate() : Number.POSITIVE_INFINITY });
       if (lamports < minBalance) onTooLow(new AgentError('WRITE__BALANCE_LOW', { publisher, lamports, minBalance }));
-      else onEnough();
+      else if (lamports < LAMPORTS_PER_TRANSACTION) {
+        const problem = `it holds ${lamports} lamports, and a transaction costs ${LAMPORTS_PER_TRANSACTION}`;
+        onTooLow(new AgentError('WRITE__NO_FUNDS', { publisher, problem }));
+      } else onEnough();
       return true;
     } catch (error) {
       if (!signal.aborted && !isAgentError(error)) throw error;

@@ -248,8 +248,9 @@ export class SubmissionGate {
 
   /** The watch's cause is gone; a halt of another cause goes on, and is reported again. */
   resume(watch: HaltWatch): void {
+    const isSameCause = this.#halts.get('failure')?.code === this.#halts.get(watch)?.code;
     this.#halts.delete(watch);
-    if (watch === 'authority') this.#halts.delete('failure');
+    if (watch === 'authority' || isSameCause) this.#halts.delete('failure');
     this.#reportEnd(watch);
   }
 

@@ -59,6 +59,18 @@ describe.concurrent('key and device', PATIENTLY, () => {
     await fixture.until('all users up', () => fixture.eventsOf('landed').length === 4);
     expect(fixture.eventsOf('resumed')).toEqual(['resumed']);
   });
+
+  test('rule 20: a key that cannot pay for one transaction is reported although nothing is to be written, and so is its end', async ({
+    onTestFinished,
+  }) => {
+    const fixture = await settledFixture(onTestFinished);
+    const publisher = signerNumber(7).address;
+    fixture.localnet.ledger.admin.fund(publisher, lamports(4_999));
+    await fixture.until('the halt', () => fixture.eventsOf('halted').length === 1);
+    expect(fixture.eventsOf('halted')).toEqual(['halted WRITE__NO_FUNDS']);
+    fixture.localnet.ledger.admin.fund(publisher, lamports(5_000));
+    await fixture.until('the end', () => fixture.eventsOf('resumed').length === 1);
+  });
 });
 
 describe.concurrent('single users', PATIENTLY, () => {
