@@ -1,30 +1,23 @@
 import type { MonotonicMs } from '../lib/index.ts';
 
-/** Route-flap damping of RFC 2439 with the thresholds of RFC 7196, on users instead of routes. Times in milliseconds. */
-export interface DampingPolicy {
+/**
+ * Route-flap damping of RFC 2439 with the thresholds of RFC 7196, on users instead of routes. Times in milliseconds. RFC 7196
+ * recommends a suppress threshold of 6,000 or more; the rest are the values that vendors share.
+ */
+export const DEFAULT_DAMPING = {
   /** observe: measure and report only. enforce: a suppressed user writes at most once per `suppressedIntervalMs`. */
-  readonly mode: 'observe' | 'enforce';
-  readonly penaltyPerTransition: number;
-  readonly halfLifeMs: number;
-  /** Suppressed above this figure of merit … */
-  readonly suppressAbove: number;
-  /** … until it has decayed below this one. */
-  readonly reuseBelow: number;
-  /** A user is free again this long after its last transition, however often it flapped. */
-  readonly maxSuppressMs: number;
-  readonly suppressedIntervalMs: number;
-}
-
-/** RFC 7196 recommends a suppress threshold of 6,000 or more; the rest are the values that vendors share. */
-export const DEFAULT_DAMPING: DampingPolicy = {
-  mode: 'observe',
+  mode: 'observe' as 'observe' | 'enforce',
   penaltyPerTransition: 1_000,
   halfLifeMs: 15 * 60_000,
+  /** Suppressed above this figure of merit … */
   suppressAbove: 6_000,
+  /** … until it has decayed below this one. */
   reuseBelow: 750,
+  /** A user is free again this long after its last transition, however often it flapped. */
   maxSuppressMs: 60 * 60_000,
   suppressedIntervalMs: 5 * 60_000,
 };
+export type DampingPolicy = Readonly<typeof DEFAULT_DAMPING>;
 
 /** A user's figure of merit at a moment. */
 export interface FlapPenalty {
