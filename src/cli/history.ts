@@ -402,75 +402,66 @@ function print(reading: HistoryReading, { output, wanted }: HistoryOptions, io: 
   if (output !== 'json') for (const note of reading.notes) (output === 'csv' ? stderr : stdout).write(`note: ${note}\n`);
 }
 
-const PERIOD_FIELDS = ['user', 'from', 'until', 'status', 'reason', 'slot', 'rttNs', 'reports', 'device', 'writer', 'signature'] as const;
+/** A column of CSV, which is a key of JSON as well. */
+type Column<Row> = readonly [name: string, value: (row: Row) => string | number | bigint | null];
 
-function periodFields(user: Address, { status, reason, fromMs, untilMs, first, reports }: Period) {
-  const report = first?.kind === 'report' ? first : undefined;
-  return {
-    user,
-    from: iso(fromMs),
-    until: iso(untilMs),
-    status,
-    reason,
-    slot: first?.slot ?? null,
-    rttNs: report?.rttNs ?? null,
-    reports,
-    device: report?.device ?? null,
-    writer: report?.writer ?? null,
-    signature: first?.signature ?? null,
-  } satisfies Readonly<Record<(typeof PERIOD_FIELDS)[number], unknown>>;
-}
+const PERIOD: readonly Column<Period & { readonly user: Address }>[] = [
+  ['user', ({ user }) => user],
+  ['from', ({ fromMs }) => iso(fromMs)],
+  ['until', ({ untilMs }) => iso(untilMs)],
+  ['status', ({ status }) => status],
+  ['reason', ({ reason }) => reason],
+  ['slot', ({ first }) => first?.slot ?? null],
+  ['rttNs', ({ first }) => (first?.kind === 'report' ? first.rttNs : null)],
+  ['reports', ({ reports }) => reports],
+  ['device', ({ first }) => (first?.kind === 'report' ? first.device : null)],
+  ['writer', ({ first }) => (first?.kind === 'report' ? first.writer : null)],
+  ['signature', ({ first }) => first?.signature ?? null],
+];
 
-const AVAILABILITY_FIELDS = [
-  'user',
-  'clientIp',
-  'from',
-  'until',
-  'upMs',
-  'downMs',
-  'unknownMs',
-  'flaps',
-  'longestOutageMs',
-  'longestOutageFrom',
-  'lastReportAt',
-  'incomplete',
-] as const;
+const AVAILABILITY: readonly Column<UserHistory & Pick<HistoryReading, 'fromMs' | 'untilMs'>>[] = [
+  ['user', ({ address }) => address],
+  ['clientIp', ({ user }) => user?.clientIp ?? null],
+  ['from', ({ fromMs }) => iso(fromMs)],
+  ['until', ({ untilMs }) => iso(untilMs)],
+  ['upMs', ({ upMs }) => upMs],
+  ['downMs', ({ downMs }) => downMs],
+  ['unknownMs', ({ unknownMs }) => unknownMs],
+  ['flaps', ({ flaps }) => flaps],
+  ['longestOutageMs', ({ longestOutage }) => longestOutage?.ms ?? null],
+  ['longestOutageFrom', ({ longestOutage }) => (longestOutage === null ? null : iso(longestOutage.fromMs))],
+  ['lastReportAt', ({ lastReport }) => (lastReport === undefined ? null : iso(lastReport.at))],
+  ['incomplete', ({ gap }) => gap ?? null],
+];
 
-function availabilityFields(history: UserHistory, { fromMs, untilMs }: HistoryReading) {
-  const { address, user, upMs, downMs, unknownMs, flaps, longestOutage, lastReport, gap } = history;
-  return {
-    user: address,
-    clientIp: user?.clientIp ?? null,
-    from: iso(fromMs),
-    until: iso(untilMs),
-    upMs,
-    downMs,
-    unknownMs,
-    flaps,
-    longestOutageMs: longestOutage?.ms ?? null,
-    longestOutageFrom: longestOutage === null ? null : iso(longestOutage.fromMs),
-    lastReportAt: lastReport === undefined ? null : iso(lastReport.at),
-    incomplete: gap ?? null,
-  } satisfies Readonly<Record<(typeof AVAILABILITY_FIELDS)[number], unknown>>;
-}
-
-function printJson(reading: HistoryReading, stdout: CommandIo['stdout']): void {
-  const { users, slot, transactions, fromMs, untilMs, validForMs, notes } = reading;
+function printJson({ users, slot, transactions, fromMs, untilMs, validForMs, notes }: HistoryReading, stdout: CommandIo['stdout']): void {
+  const print = <Row>(event: string, columns: readonly Column<Row>[], row: Row): void => {
+    stdout.write(jsonLine({ event, ...Object.fromEntries(columns.map(([name, value]) => [name, value(row)])) }));
+  };
   for (const history of users) {
-    for (const period of history.periods) stdout.write(jsonLine({ event: 'period', ...periodFields(history.address, period) }));
-    stdout.write(jsonLine({ event: 'availability', ...availabilityFields(history, reading) }));
+    for (const period of history.periods) print('period', PERIOD, { ...period, user: history.address });
+    print('availability', AVAILABILITY, { ...history, fromMs, untilMs });
   }
   const counts = { users: users.length, transactions, from: iso(fromMs), until: iso(untilMs), validForMs };
   stdout.write(jsonLine({ event: 'summary', slot, ...counts, notes }));
 }
 
 /** Periods of one user, or the availability of all. */
-function printCsv(reading: HistoryReading, isOne: boolean, stdout: CommandIo['stdout']): void {
-  stdout.write(csvLine(isOne ? PERIOD_FIELDS : AVAILABILITY_FIELDS));
-  for (const history of reading.users) {
-    const rows = isOne ? history.periods.map((period) => periodFields(history.address, period)) : [availabilityFields(history, reading)];
-    for (const row of rows) stdout.write(csvLine(Object.values(row)));
-  }
+function printCsv({ users, fromMs, untilMs }: HistoryReading, isOne: boolean, stdout: CommandIo['stdout']): void {
+  const print = <Row>(columns: readonly Column<Row>[], rows: readonly Row[]): void => {
+    stdout.write(csvLine(columns.map(([name]) => name)));
+    for (const row of rows) stdout.write(csvLine(columns.map(([, value]) => value(row))));
+  };
+  if (isOne)
+    print(
+      PERIOD,
+      users.flatMap(({ address, periods }) => periods.map((period) => ({ ...period, user: address }))),
+    );
+  else
+    print(
+      AVAILABILITY,
+      users.map((history) => ({ ...history, fromMs, untilMs })),
+    );
 }
 
 function printTables(reading: HistoryReading, isOne: boolean, { stdout, environment }: CommandIo): void {
