@@ -179,13 +179,29 @@ interface MeasuredSettings {
 
 const VERDICTS: readonly Verdict[] = ['ok', 'warning', 'critical'];
 
+/** A gauge of how many of a status's things have each value of a label. */
+function countedBy({ reading }: Instruments, status: () => AgentStatus) {
+  return (name: string, help: string, label: string, values: readonly string[], of: (status: AgentStatus) => readonly string[]): void =>
+    reading<string>(
+      name,
+      help,
+      (set) => {
+        const found = of(status());
+        for (const each of values) set(found.filter((one) => one === each).length, { [label]: each });
+      },
+      [label],
+    );
+}
+
 /** Gauges of the agent's state at the moment of a scrape, read from its status. */
 function registerStatusGauges(
-  { reading, value }: Instruments,
+  instruments: Instruments,
   status: () => AgentStatus,
   settings: () => MeasuredSettings,
   lastReload: () => LastReload | undefined,
 ): void {
+  const { reading, value } = instruments;
+  const counted = countedBy(instruments, status);
   const partsUp = (name: string, help: string, label: string, parts: () => AgentStatus['sources']): void =>
     reading<string>(
       name,
@@ -219,25 +235,16 @@ function registerStatusGauges(
   value('ledger_idle_interval_seconds', 'ledger.viewIdleInterval of the configuration.', () => settings().idleIntervalSeconds ?? 30);
   value('ready', '1 once the switch and the ledger have been read.', () => Number(status().ready));
   value('halted', '1 while writes are halted.', () => Number(status().halted !== null));
-  reading(
+  counted(
     'halted_by',
     '1 for the cause of a halt: the device names another key, the balance is too low, the program is too old, or another.',
-    (set) => {
-      const { halted } = status();
-      const holds = halted === null ? undefined : haltCause(halted.code);
-      for (const cause of Object.keys(HALT_CAUSES)) set(Number(cause === holds), { cause });
-    },
-    ['cause'],
+    'cause',
+    Object.keys(HALT_CAUSES),
+    ({ halted }) => (halted === null ? [] : [haltCause(halted.code)]),
   );
   value('verdict', '0 while the verdict is ok, 1 for warning, 2 for critical.', () => VERDICTS.indexOf(status().verdict));
-  reading(
-    'findings',
-    'Findings of the verdict, by code; docs/watching.md lists the codes.',
-    (set) => {
-      const { findings } = status();
-      for (const code of FINDING_CODES) set(findings.filter((finding) => finding.code === code).length, { code });
-    },
-    ['code'],
+  counted('findings', 'Findings of the verdict, by code; docs/watching.md lists the codes.', 'code', FINDING_CODES, ({ findings }) =>
+    findings.map(({ code }) => code),
   );
   value('writes_stalled', '1 while writes do not land although none is halted.', () => Number(status().writesStalled !== null));
   value(
@@ -284,23 +291,9 @@ const UNOBSERVED = Object.keys(UNOBSERVED_REASON_TEXT);
 const HOLDS = Object.keys(HOLD_REASON_TEXT);
 
 /** Numbers of users by state at the moment of a scrape. Labels name no user; the status page and `explain` do. */
-function registerUserGauges({ reading, value }: Instruments, status: () => AgentStatus): void {
-  const counted = (
-    name: string,
-    help: string,
-    label: string,
-    values: readonly string[],
-    of: (status: AgentStatus) => readonly string[],
-  ): void =>
-    reading<string>(
-      name,
-      help,
-      (set) => {
-        const found = of(status());
-        for (const each of values) set(found.filter((one) => one === each).length, { [label]: each });
-      },
-      [label],
-    );
+function registerUserGauges(instruments: Instruments, status: () => AgentStatus): void {
+  const { value } = instruments;
+  const counted = countedBy(instruments, status);
   const total = (name: string, help: string, isOne: (user: AgentStatus['users'][number]) => boolean): void =>
     value(name, help, () => status().users.filter(isOne).length);
 
