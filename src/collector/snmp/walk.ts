@@ -231,14 +231,11 @@ function updated(
   const cells = new Map<CellName, SnmpValue>(row.cells);
   for (const [position, { oid, cell }] of dynamic.entries()) {
     const answer = answers[position];
-    if (answer === undefined || answer.value.kind === 'exception' || !isCell(answer.oid, oid, row.index)) return undefined;
+    if (answer === undefined || answer.value.kind === 'exception' || compareOids(answer.oid, [...oid, ...row.index]) !== 0)
+      return undefined;
     cells.set(cell, answer.value);
   }
   return { ...row, cells, readAt };
-}
-
-function isCell(oid: Oid, column: Oid, index: Oid): boolean {
-  return compareOids(oid, [...column, ...index]) === 0;
 }
 
 function isEnd(answers: readonly VarBind[], dynamic: readonly PeerColumn[]): 'end' | undefined {

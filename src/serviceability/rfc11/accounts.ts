@@ -425,38 +425,25 @@ export function idPool({ idAllocations }: ResourceExtension, idType: IdTypeName)
   const bitmap = idAllocations.find((candidate) => candidate.idType === idType);
   if (bitmap === undefined) return undefined;
   const { startOffset, usableSlots } = bitmap;
-  const { countReserved, ...pool } = poolOver([bitmap], (_, slot) => slot >= usableSlots);
-  return {
-    ...pool,
-    get allocatedCount() {
-      return bitmap.allocatedCount;
+  return Object.assign(
+    poolOver([bitmap], (_, slot) => slot >= usableSlots),
+    {
+      idOf: (slot: number) => startOffset + slot,
+      slotOf: (id: number) => (id >= startOffset && id < startOffset + ID_SLOTS ? id - startOffset : undefined),
     },
-    get reservedCount() {
-      return countReserved();
-    },
-    idOf: (slot) => startOffset + slot,
-    slotOf: (id) => (id >= startOffset && id < startOffset + ID_SLOTS ? id - startOffset : undefined),
-  };
+  );
 }
 
 /** The pool of this block type; undefined when the extension has none. */
 export function networkPool({ ipAllocations }: ResourceExtension, blockType: IpBlockTypeName): NetworkPool | undefined {
   const blocks = ipAllocations.filter((candidate) => candidate.blockType === blockType);
   if (blocks.length === 0) return undefined;
-  const { countReserved, ...pool } = poolOver(blocks, isReserved);
-  return {
-    ...pool,
-    get allocatedCount() {
-      return blocks.reduce((sum, { allocatedCount }) => sum + allocatedCount, 0);
-    },
-    get reservedCount() {
-      return countReserved();
-    },
-    networkOf(slot) {
+  return Object.assign(poolOver(blocks, isReserved), {
+    networkOf(slot: number) {
       const found = locate(blocks, slot);
       return found === undefined ? undefined : slotNetwork(found.part, found.slot);
     },
-    slotOf(network) {
+    slotOf(network: NetworkV4) {
       let before = 0;
       for (const block of blocks) {
         const slot = networkSlot(block, network);
@@ -465,7 +452,7 @@ export function networkPool({ ipAllocations }: ResourceExtension, blockType: IpB
       }
       return undefined;
     },
-  };
+  });
 }
 
 /** The pool of any type, for instructions with a resource type argument. */
@@ -477,10 +464,7 @@ const isIdType = (type: ResourceTypeName): type is IdTypeName => type in IdType;
 
 type Part = IdBitmap | IpBlockBitmap;
 
-function poolOver<P extends Part>(
-  parts: readonly P[],
-  isSetApart: (part: P, slot: number) => boolean,
-): Omit<ResourcePool, 'allocatedCount' | 'reservedCount'> & { countReserved(): number } {
+function poolOver<P extends Part>(parts: readonly P[], isSetApart: (part: P, slot: number) => boolean): ResourcePool {
   function firstFree(): number | undefined {
     let before = 0;
     for (const { bitmap } of parts) {
@@ -499,8 +483,20 @@ function poolOver<P extends Part>(
     }
     return found;
   }
+  /** Changes a slot that is not set apart. */
+  function change(slot: number, work: (part: P, slot: number) => SlotProblem | undefined): SlotProblem | undefined {
+    const found = locate(parts, slot);
+    if (found === undefined) return 'out-of-range';
+    return isSetApart(found.part, found.slot) ? 'reserved' : work(found.part, found.slot);
+  }
   return {
     slots: parts.reduce((sum, { bitmap }) => sum + bitmap.slots, 0),
+    get allocatedCount() {
+      return parts.reduce((sum, { allocatedCount }) => sum + allocatedCount, 0);
+    },
+    get reservedCount() {
+      return slotsWhere(isSetApart).length;
+    },
     firstFree,
     allocate() {
       const slot = firstFree();
@@ -511,36 +507,29 @@ function poolOver<P extends Part>(
       return slot;
     },
     allocated: () => slotsWhere((part, slot) => part.bitmap.isSet(slot) && !isSetApart(part, slot)),
-    countReserved: () => slotsWhere(isSetApart).length,
-    mark(slot, unclaimed = false) {
-      const found = locate(parts, slot);
-      if (found === undefined) return 'out-of-range';
-      if (isSetApart(found.part, found.slot)) return 'reserved';
-      if (found.part.bitmap.isSet(found.slot)) return 'already-allocated';
-      found.part.bitmap.set(found.slot);
-      if (unclaimed) found.part.unclaimed.set(found.slot);
-      found.part.allocatedCount += 1;
-      return undefined;
-    },
-    claim(slot) {
-      const found = locate(parts, slot);
-      if (found === undefined) return 'out-of-range';
-      if (isSetApart(found.part, found.slot)) return 'reserved';
-      if (!found.part.bitmap.isSet(found.slot)) return 'not-allocated';
-      if (!found.part.unclaimed.isSet(found.slot)) return 'already-allocated';
-      found.part.unclaimed.clear(found.slot);
-      return undefined;
-    },
-    release(slot) {
-      const found = locate(parts, slot);
-      if (found === undefined) return 'out-of-range';
-      if (isSetApart(found.part, found.slot)) return 'reserved';
-      if (!found.part.bitmap.isSet(found.slot)) return 'not-allocated';
-      found.part.bitmap.clear(found.slot);
-      found.part.unclaimed.clear(found.slot);
-      found.part.allocatedCount -= 1;
-      return undefined;
-    },
+    mark: (slot, isUnclaimed = false) =>
+      change(slot, (part, at) => {
+        if (part.bitmap.isSet(at)) return 'already-allocated';
+        part.bitmap.set(at);
+        if (isUnclaimed) part.unclaimed.set(at);
+        part.allocatedCount += 1;
+        return undefined;
+      }),
+    claim: (slot) =>
+      change(slot, ({ bitmap, unclaimed }, at) => {
+        if (!bitmap.isSet(at)) return 'not-allocated';
+        if (!unclaimed.isSet(at)) return 'already-allocated';
+        unclaimed.clear(at);
+        return undefined;
+      }),
+    release: (slot) =>
+      change(slot, (part, at) => {
+        if (!part.bitmap.isSet(at)) return 'not-allocated';
+        part.bitmap.clear(at);
+        part.unclaimed.clear(at);
+        part.allocatedCount -= 1;
+        return undefined;
+      }),
     isAllocated(slot) {
       const found = locate(parts, slot);
       return found !== undefined && !isSetApart(found.part, found.slot) && found.part.bitmap.isSet(found.slot);
