@@ -123,7 +123,7 @@ function poolEvent(network: NetworkAccounts, pool: Pool) {
   };
 }
 
-async function audit({ options: { output }, io: { stdout }, read }: ResourcesContext): Promise<ExitCode> {
+async function audit({ options: { output }, io: { stdout, environment }, read }: ResourcesContext): Promise<ExitCode> {
   const { network, slot } = await read();
   const { findings, pools, claims, retired } = auditPools(network);
   if (output === 'json') {
@@ -145,7 +145,7 @@ async function audit({ options: { output }, io: { stdout }, read }: ResourcesCon
       ]);
     const kinds = Object.keys(countKinds(findings)) as readonly AuditFindingKind[];
     const lines = [
-      ...(rows.length === 0 ? [] : [...tableLines([head, ...rows]), '', 'What to do:']),
+      ...(rows.length === 0 ? [] : [...findingLines([head, ...rows], tableStyle(stdout, environment)), '', 'What to do:']),
       ...tableLines(kinds.map((kind) => [`  ${kind}`, AUDIT_REMEDIES[kind]])),
       ...(rows.length < findings.length ? [`… and ${findings.length - rows.length} more: --output json prints all`] : []),
       ...(rows.length === 0 ? [] : ['']),
@@ -157,6 +157,14 @@ async function audit({ options: { output }, io: { stdout }, read }: ResourcesCon
     stdout.write(`${lines.join('\n')}\n`);
   }
   return findings.length === 0 ? 0 : 1;
+}
+
+/** Terminals below this width show no DETAIL, the last column: it would leave only a few characters of the keys. */
+const WIDTH_WITH_DETAIL = 140;
+
+function findingLines(rows: readonly (readonly string[])[], style: ReturnType<typeof tableStyle>): readonly string[] {
+  const isNarrow = style.columns !== undefined && style.columns < WIDTH_WITH_DETAIL;
+  return tableLines(isNarrow ? rows.map((row) => row.slice(0, -1)) : rows, { ...style, drop: ['POOL'] });
 }
 
 /** Of a table for people. */

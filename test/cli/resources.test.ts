@@ -25,22 +25,28 @@ import { commandFixture, jsonLines } from './command-fixture.ts';
 type Line = Readonly<Record<string, unknown>>;
 const lines = (stdout: string): readonly Line[] => jsonLines(stdout) as readonly Line[];
 
+interface Around {
+  readonly signal?: AbortSignal | undefined;
+  /** Width of the terminal; absent: there is none. */
+  readonly columns?: number;
+}
+
 /** Runs `resources` against the ledger at this URL, without a configuration file. */
-async function resources(rpcUrl: string, ...words: readonly (string | { readonly signal?: AbortSignal | undefined })[]) {
+async function resources(rpcUrl: string, ...words: readonly (string | Around)[]) {
   const args = words.filter((word) => typeof word === 'string');
-  const signal = words.flatMap((word) => (typeof word === 'string' || word.signal === undefined ? [] : [word.signal]))[0];
+  const { signal, columns } = words.find((word) => typeof word !== 'string') ?? {};
   const written = { stdout: '', stderr: '' };
   const to = (name: keyof typeof written) => ({
     write: (text: string) => {
       written[name] += text;
     },
-    isTerminal: false,
-    columns: undefined,
+    isTerminal: columns !== undefined,
+    columns,
   });
   const io = {
     stdout: to('stdout'),
     stderr: to('stderr'),
-    environment: { DZD_LEDGER_RPC_URLS: rpcUrl },
+    environment: { DZD_LEDGER_RPC_URLS: rpcUrl, NO_COLOR: '1' },
     onHangup: () => undefined,
     signal: signal ?? createAbortController().signal,
     version: '1.2.3',
@@ -109,6 +115,10 @@ describe.concurrent('the command', () => {
     expect(lines(json.stdout).map(({ event, kind }) => [event, kind])).toContainEqual(['finding', 'two-holders']);
     const table = await resources(at.addresses.rpcUrl, 'audit');
     expect(table.stdout).toContain('What to do:\n  two-holders ');
+    const narrow = await resources(at.addresses.rpcUrl, { columns: 80 }, 'audit');
+    const [rows = ''] = narrow.stdout.split('\n\n');
+    expect(rows).toContain('FINDING');
+    for (const row of rows.split('\n')) expect(row.length).toBeLessThanOrEqual(80);
   });
 
   test('a ledger that is unreachable or has no program is one clear line, not an empty network', async () => {
