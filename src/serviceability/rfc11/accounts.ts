@@ -399,6 +399,8 @@ export interface ResourcePool {
   allocated(): readonly number[];
   /** Whether the slot exists and is never allocated. */
   isReserved(slot: number): boolean;
+  /** Reserved slots whose bit is clear, so that `allocate` would take them: none in an account that only the program wrote. */
+  freeReserved(): readonly number[];
   readonly allocatedCount: number;
   /** Slots that are never allocated. */
   readonly reservedCount: number;
@@ -507,6 +509,7 @@ function poolOver<P extends Part>(parts: readonly P[], isSetApart: (part: P, slo
       return slot;
     },
     allocated: () => slotsWhere((part, slot) => part.bitmap.isSet(slot) && !isSetApart(part, slot)),
+    freeReserved: () => slotsWhere((part, slot) => isSetApart(part, slot) && !part.bitmap.isSet(slot)),
     mark: (slot, isUnclaimed = false) =>
       change(slot, (part, at) => {
         if (part.bitmap.isSet(at)) return 'already-allocated';

@@ -24,6 +24,8 @@ export const AUDIT_REMEDIES = {
   /** An entity holds a value whose slot is free, so that the program can give it out a second time. */
   'held-but-free':
     'mark the slot before the program gives it out: `doublezero resource verify --fix` (deployed), SetResourceState (drafted)',
+  /** A slot of a drafted pool that is never given out is free, so that the program gives it out. */
+  'reserved-but-free': 'report it: no instruction marks a reserved slot; until the program does, delete the entity that gets it',
   /** A user's DoubleZero address is of another device's prefix. */
   'wrong-device': 'delete the user and create it again on its device',
   /** An entity holds a value that is in none of its pools. */
@@ -40,7 +42,7 @@ export const AUDIT_REMEDIES = {
   'device-unknown': 'delete the account; its device is gone',
   /** The account cannot be decoded, so what it holds is unknown. */
   unreadable: 'compare the account with a newer release of this program; what it holds is not in this audit',
-  /** The count of a drafted pool differs from its bits. */
+  /** The count of a drafted pool differs from its bits, or that of a device's interfaces from their accounts. */
   'count-wrong': 'nothing breaks at once, but RFC-11 counts on it; report it to the foundation',
   /** A slot is taken, and no entity holds its value. */
   'taken-but-unheld': 'free the slot: `doublezero resource verify --fix` (deployed), ReleaseResource (drafted)',
@@ -149,7 +151,7 @@ function hasUntracked({ users, links, groups }: NetworkAccounts): boolean {
 }
 
 function* accountFindings(network: NetworkAccounts, isMigrated: boolean): Generator<AuditFinding> {
-  const { devices, users, links, unreadable, deployedExtensions, draftedExtensions } = network;
+  const { devices, users, links, interfaces, unreadable, deployedExtensions, draftedExtensions } = network;
   for (const { account, problem } of unreadable)
     yield { kind: 'unreadable', count: 1, holders: [{ kind: 'none', account }], detail: problem };
   const refers = function* (holder: Holder, device: Address): Generator<AuditFinding> {
@@ -164,10 +166,21 @@ function* accountFindings(network: NetworkAccounts, isMigrated: boolean): Genera
     for (const device of [value.sideAPk, value.sideZPk]) yield* refers({ kind: 'link', account }, device);
     yield* beyondEos({ kind: 'link', account }, value.tunnelId, value.sideAPk);
   }
+  const interfacesOf = new Map<Address, number>();
+  for (const [account, { devicePk, name }] of interfaces) {
+    yield* refers({ kind: 'interface', account, name }, devicePk);
+    interfacesOf.set(devicePk, (interfacesOf.get(devicePk) ?? 0) + 1);
+  }
   // RFC-11's DeleteDevice does not close the device's deployed pools, which nothing reads any longer.
   if (!isMigrated)
     for (const [account, { associatedWith }] of deployedExtensions) yield* refers({ kind: 'resourceExtension', account }, associatedWith);
-  for (const [associatedWith, { account }] of draftedExtensions) yield* refers({ kind: 'resourceExtension', account }, associatedWith);
+  for (const [device, { account, extension }] of draftedExtensions) {
+    const holder: Holder = { kind: 'resourceExtension', account };
+    yield* refers(holder, device);
+    const found = interfacesOf.get(device) ?? 0;
+    const detail = `counts ${extension.interfaceCount} interface accounts, ${found} exist`;
+    if (extension.interfaceCount !== found) yield { kind: 'count-wrong', layout: 'drafted', device, count: 1, holders: [holder], detail };
+  }
 }
 
 function* beyondEos(holder: Holder, id: number, device: Address): Generator<AuditFinding> {
@@ -213,11 +226,13 @@ function* poolFindings(pool: Pool, held: ReadonlyMap<number, readonly Claim[]>):
     const holders = claims.map(({ holder }) => holder);
     yield { ...about, kind: 'two-holders', value: textOf(second.value), count: 1, holders, detail: `${claims.length} entities hold it` };
   }
-  for (const [first, last] of unheldRuns(pool, held)) {
-    const value = first === last ? pool.valueOf(first) : `${pool.valueOf(first)} to ${pool.valueOf(last)}`;
-    const count = last - first + 1;
-    const detail = count === 1 ? 'taken, and no entity holds it' : `${count} slots taken that no entity holds`;
-    yield { ...about, kind: 'taken-but-unheld', value, count, holders: [], detail };
+  for (const run of runsOf(pool.freeReserved())) {
+    const detail = run.count === 1 ? 'reserved, and the program gives it out' : `${run.count} reserved slots that the program gives out`;
+    yield { ...about, kind: 'reserved-but-free', ...valuesOf(pool, run), holders: [], detail };
+  }
+  for (const run of runsOf(unheldSlots(pool, held))) {
+    const detail = run.count === 1 ? 'taken, and no entity holds it' : `${run.count} slots taken that no entity holds`;
+    yield { ...about, kind: 'taken-but-unheld', ...valuesOf(pool, run), holders: [], detail };
   }
   if (pool.storedCount !== undefined && pool.storedCount !== pool.taken)
     yield { ...about, kind: 'count-wrong', count: 1, holders: [], detail: `counts ${pool.storedCount} taken slots, ${pool.taken} are` };
@@ -234,16 +249,31 @@ function conflict(claims: readonly Claim[]): readonly [Claim, Claim] | undefined
 
 const overlaps = (a: PoolValue, b: PoolValue): boolean => !('network' in a && 'network' in b) || networksOverlap(a.network, b.network);
 
-/** Taken slots that no entity holds, neighbors together. */
-function unheldRuns(pool: Pool, held: ReadonlyMap<number, unknown>): readonly (readonly [first: number, last: number])[] {
-  const runs: [number, number][] = [];
-  for (let slot = 0; slot < pool.capacity; slot++) {
-    if (!pool.isTaken(slot) || pool.isReserved(slot) || held.has(slot)) continue;
+/** Neighboring slots. */
+interface Run {
+  readonly first: number;
+  readonly count: number;
+}
+
+const valuesOf = (pool: Pool, { first, count }: Run): Pick<AuditFinding, 'value' | 'count'> => ({
+  value: count === 1 ? pool.valueOf(first) : `${pool.valueOf(first)} to ${pool.valueOf(first + count - 1)}`,
+  count,
+});
+
+/** Joins neighbors of slots in order. */
+function runsOf(slots: Iterable<number>): readonly Run[] {
+  const runs: { first: number; count: number }[] = [];
+  for (const slot of slots) {
     const run = runs.at(-1);
-    if (run !== undefined && run[1] === slot - 1) run[1] = slot;
-    else runs.push([slot, slot]);
+    if (run !== undefined && run.first + run.count === slot) run.count += 1;
+    else runs.push({ first: slot, count: 1 });
   }
   return runs;
+}
+
+/** Taken slots that no entity holds. */
+function* unheldSlots(pool: Pool, held: ReadonlyMap<number, unknown>): Generator<number> {
+  for (let slot = 0; slot < pool.capacity; slot++) if (pool.isTaken(slot) && !pool.isReserved(slot) && !held.has(slot)) yield slot;
 }
 
 const textOf = (value: PoolValue): string =>

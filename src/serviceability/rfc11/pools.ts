@@ -20,6 +20,7 @@ import {
   RESOURCE_EXTENSION_ACCOUNT_TYPE,
   RESOURCE_LABEL,
   type ResourceExtension,
+  type ResourcePool,
 } from './accounts.ts';
 import type { NetworkAccounts } from './state.ts';
 
@@ -51,6 +52,8 @@ export interface Pool {
   readonly storedCount: number | undefined;
   isTaken(slot: number): boolean;
   isReserved(slot: number): boolean;
+  /** Reserved slots of a drafted pool whose bit is clear, so that the program would give them out. */
+  freeReserved(): readonly number[];
   /** The slots that the value covers; undefined when any of it is outside of the pool. */
   slotsOf(value: PoolValue): readonly number[] | undefined;
   /** The value of a slot, as text. */
@@ -132,6 +135,8 @@ function deployedPool(account: Address, name: string, extension: DeployedExtensi
     storedCount: undefined,
     isTaken: (slot) => isAllocated(extension, slot),
     isReserved,
+    // The device itself holds the reserved one.
+    freeReserved: () => [],
     slotsOf: (value) =>
       'id' in value
         ? allocator.kind === 'ids'
@@ -208,8 +213,8 @@ function commonOf(
   account: Address,
   { associatedWith }: ResourceExtension,
   type: IdTypeName | IpBlockTypeName,
-  pool: { readonly allocatedCount: number; allocated(): readonly number[]; isAllocated(slot: number): boolean },
-): Pick<Pool, 'layout' | 'name' | 'account' | 'device' | 'taken' | 'storedCount' | 'isTaken'> {
+  pool: ResourcePool,
+): Pick<Pool, 'layout' | 'name' | 'account' | 'device' | 'taken' | 'storedCount' | 'isTaken' | 'freeReserved'> {
   return {
     layout: 'drafted',
     name: RESOURCE_LABEL[type],
@@ -218,6 +223,7 @@ function commonOf(
     taken: pool.allocated().length,
     storedCount: pool.allocatedCount,
     isTaken: (slot) => pool.isAllocated(slot),
+    freeReserved: pool.freeReserved,
   };
 }
 

@@ -7,6 +7,7 @@ import {
   client,
   extensionOf,
   FOUNDATION,
+  interfaceAt,
   newGroup,
   newInterface,
   newLink,
@@ -112,6 +113,32 @@ test('slots in an account that are not those of its values, and a count that dif
   if (ids !== undefined) ids.allocatedCount = 77;
   world.put(extensionOf(device), rfc11.encodeResourceExtension(extension));
   expect(findingsOf(world).map(({ kind, pool }) => [kind, pool])).toEqual([['count-wrong', 'TunnelId']]);
+});
+
+test('reserved slots that are free are found, because the program would give them out', () => {
+  const { world, device } = busyNetwork();
+  const extension = world.extension(extensionOf(device));
+  const [ids] = extension.idAllocations;
+  const addresses = extension.ipAllocations.find(({ blockType }) => blockType === 'dzIp');
+  for (const slot of [0, 1, 255]) addresses?.bitmap.clear(slot);
+  ids?.bitmap.clear(3_596);
+  world.put(extensionOf(device), rfc11.encodeResourceExtension(extension));
+  expect(findingsOf(world).map(({ kind, pool, value }) => [kind, pool, value])).toEqual([
+    ['reserved-but-free', 'DzIp', '198.19.1.0 to 198.19.1.1'],
+    ['reserved-but-free', 'DzIp', '198.19.1.255'],
+    ['reserved-but-free', 'TunnelId', '4096'],
+  ]);
+});
+
+test('an interface of an unknown device is found, and an extension that counts other interfaces than there are', () => {
+  const { world, device } = busyNetwork();
+  const address = interfaceAt(device, 'Ethernet1');
+  const account = rfc11.decodeInterfaceAccount(world.data(address));
+  world.put(address, rfc11.encodeInterfaceAccount({ ...account, devicePk: OPERATOR }));
+  expect(findingsOf(world).map(({ kind, holders }) => [kind, holders])).toEqual([
+    ['device-unknown', [address]],
+    ['count-wrong', [extensionOf(device)]],
+  ]);
 });
 
 test('a user without slots makes the network one in migration, whose values are compared all the same', () => {
