@@ -1,7 +1,7 @@
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod';
 import type { CommandBody } from '../src/cli/command.ts';
-import { loadKeypair } from '../src/config/index.ts';
+import { loadKeypair, writeWhole } from '../src/config/index.ts';
 import { AgentError, describeError, systemClock, withDeadline } from '../src/lib/index.ts';
 import { printable, tableLines, tableStyle } from '../src/observability/index.ts';
 import {
@@ -24,14 +24,11 @@ import { type LocalnetSnapshot, localnetSnapshotSchema } from './world.ts';
 
 const MAX_FILE_BYTES = 256 << 20;
 
-/** Writes a file atomically. Throws AgentError `CONFIG__USAGE` when it cannot be written. */
-export async function writeWhole(file: string, text: string): Promise<void> {
-  const unfinished = `${file}.${process.pid}.tmp`;
+/** Writes a file that only its owner can read. Throws AgentError `CONFIG__USAGE` when it cannot be written. */
+export function writeSnapshot(file: string, text: string): void {
   try {
-    await writeFile(unfinished, text, { mode: 0o600, flush: true });
-    await rename(unfinished, file);
+    writeWhole(file, text, 0o600);
   } catch (error) {
-    await rm(unfinished, { force: true });
     throw new AgentError('CONFIG__USAGE', { problem: `${file} cannot be written: ${describeError(error)}` }, { cause: error });
   }
 }
@@ -86,7 +83,7 @@ export const driveBody: CommandBody<DriveOptions> = async ({ rpcUrl, requests, o
         ? await ask(request.method, await complete(request))
         : await createAsCustomer(request.customer, (method, ...params) => call(rpcUrl, method, params, signal), signal);
     if (request.file === undefined) continue;
-    await writeWhole(request.file, `${JSON.stringify(answer)}\n`);
+    writeSnapshot(request.file, `${JSON.stringify(answer)}\n`);
     answer = { file: request.file };
   }
   stdout.write(output === 'json' ? `${JSON.stringify(answer)}\n` : table(answer, requests.at(-1)?.method, tableStyle(stdout, environment)));

@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import * as z from 'zod';
-import { decodeText, loadKeypair, readSmallFile } from '../config/index.ts';
+import { decodeText, loadKeypair, readSmallFile, writeWhole } from '../config/index.ts';
 import { AgentError, describeError, systemClock } from '../lib/index.ts';
 import { count, jsonLine, tableLines } from '../observability/index.ts';
 import { type Address, isAddress } from '../serviceability/index.ts';
@@ -163,7 +161,7 @@ function stepsOf({ extensions, marks, backfills }: Pick<MigrationPlan, 'extensio
 }
 
 const describeSteps = ({ extensions, slots, backfills }: Steps): string =>
-  `${extensions} extensions to create, ${slots} slots to mark, ${backfills} entities to backfill`;
+  `${count(extensions, 'extension')} to create, ${count(slots, 'slot')} to mark, ${count(backfills, 'entity', 'entities')} to backfill`;
 
 /** So many misfits of a kind are shown; the plan file has all. */
 const SHOWN_A_KIND = 5;
@@ -223,7 +221,7 @@ const PLAN_FILE = z.strictObject({
 });
 type PlanFile = z.infer<typeof PLAN_FILE>;
 
-/** The steps of a large network, one a line, so that two plans can be compared by `diff`. Written to another file and renamed: it is whole, or absent. */
+/** The steps of a large network, one a line, so that two plans can be compared by `diff`. */
 function writePlan(
   file: string,
   { extensions, marks, backfills, misfits }: MigrationPlan,
@@ -246,15 +244,8 @@ function writePlan(
   const text = `{\n${Object.entries(fields)
     .map(([name, value]) => `${JSON.stringify(name)}: ${value}`)
     .join(',\n')}\n}\n`;
-  const draft = `${file}.${randomUUID()}`;
   try {
-    writeFileSync(draft, text, { flag: 'wx' });
-    try {
-      renameSync(draft, file);
-    } catch (error) {
-      rmSync(draft);
-      throw error;
-    }
+    writeWhole(file, text);
   } catch (error) {
     throw new AgentError('RESOURCES__PLAN_UNWRITABLE', { file, problem: describeError(error) }, { cause: error });
   }

@@ -14,4 +14,4 @@ export type {
   TriggerConfig,
 } from './schema.ts';
 export { environmentNameOf, plainSettings, type SettingNode, settingTree, shareable } from './schema-tree.ts';
-export { decodeText, readConfigFile, readSmallFile, yamlRefusal } from './yaml.ts';
+export { decodeText, readConfigFile, readSmallFile, writeWhole, yamlRefusal } from './yaml.ts';

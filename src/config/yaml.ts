@@ -1,11 +1,24 @@
-import { closeSync, fstatSync, lstatSync, openSync, readlinkSync, readSync, realpathSync, statSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { AgentError, isRecord } from '../lib/index.ts';
 import { type KeyProblem, type Problem, pathText, refusal } from './messages.ts';
 import { MAX_LEVELS, nestsTooDeep } from './schema-tree.ts';
 
-/** Why a file could not be read; the message can end a sentence. */
+/** Why a file could not be read or written; the message can end a sentence. */
 export class FileProblem extends Error {
   override readonly name = 'FileProblem';
   constructor(
@@ -47,8 +60,36 @@ export function readSmallFile(file: string, maxBytes: number): FileContent {
     }
   } catch (error) {
     if (error instanceof FileProblem) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const code = codeOf(error);
     throw new FileProblem(code === 'ENOENT' ? 'missing' : 'other', REASONS[code] ?? code);
+  }
+}
+
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'unknown error');
+
+/**
+ * Writes a file under another name and renames it, so that it is whole or absent. A device or a pipe is written to, because the rename would replace
+ * it: /dev/null, for root. Throws FileProblem.
+ */
+export function writeWhole(file: string, text: string, mode = 0o666): void {
+  try {
+    const existing = statSync(file, { throwIfNoEntry: false });
+    if (existing?.isFile() === false) writeFileSync(file, text);
+    else replaceFile(existing === undefined ? file : realpathSync(file), text, mode);
+  } catch (error) {
+    const code = codeOf(error);
+    throw new FileProblem('other', code === 'ENOENT' ? 'its folder does not exist' : (REASONS[code] ?? code));
+  }
+}
+
+function replaceFile(file: string, text: string, mode: number): void {
+  const draft = `${file}.${randomUUID()}`;
+  try {
+    writeFileSync(draft, text, { flag: 'wx', mode, flush: true });
+    renameSync(draft, file);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
   }
 }
 

@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { driveBody, readSnapshot, writeWhole } from '../../localnet/drive.ts';
+import { driveBody, readSnapshot, writeSnapshot } from '../../localnet/drive.ts';
 import { createLocalnet } from '../../localnet/index.ts';
 import { readDriveOptions } from '../../localnet/options.ts';
 import { createAbortController } from '../../src/lib/index.ts';
@@ -75,6 +75,21 @@ test('a snapshot without its device is refused', async () => {
 test('what cannot be written leaves nothing behind', async () => {
   const folder = temporaryFolder();
   mkdirSync(join(folder, 'state.json'));
-  await expect(writeWhole(join(folder, 'state.json'), 'x')).rejects.toMatchObject({ code: 'CONFIG__USAGE' });
+  expect(() => writeSnapshot(join(folder, 'state.json'), 'x')).toThrow('state.json cannot be written: it is a folder');
   expect(await readdir(folder)).toEqual(['state.json']);
+});
+
+test('a file is replaced whole; a device and what a link leads to are written to, not replaced', () => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'state.json');
+  const [link, device] = [join(folder, 'link.json'), join(folder, 'device')];
+  writeSnapshot(file, 'first');
+  symlinkSync(file, link);
+  symlinkSync('/dev/null', device);
+  writeSnapshot(link, 'second');
+  writeSnapshot(device, 'nothing');
+  expect(readFileSync(file, 'utf8')).toBe('second');
+  expect([link, device].map((path) => lstatSync(path).isSymbolicLink())).toEqual([true, true]);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(readdirSync(folder).sort()).toEqual(['device', 'link.json', 'state.json']);
 });
