@@ -3,7 +3,7 @@ import { createAgentEvents } from '../agent/events.ts';
 import { openAgent } from '../agent/from-config.ts';
 import { type AgentConfig, type HttpConfig, loadSecret } from '../config/index.ts';
 import { HttpClient } from '../lib/http.ts';
-import { AgentError, describeError, parseJson, systemClock, withDeadline } from '../lib/index.ts';
+import { AgentError, describeError, hostInUrl, parseJson, systemClock, withDeadline } from '../lib/index.ts';
 import { createStatusBoard } from '../observability/index.ts';
 import { type Address, isAddress, slot } from '../serviceability/index.ts';
 
@@ -67,8 +67,7 @@ function parsed(text: string): unknown {
 
 /** An agent that listens on every address answers on loopback, too. */
 function loopbackOf(host: string): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return reachable.includes(':') ? `[${reachable}]` : reachable;
+  return hostInUrl(host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host);
 }
 
 const pubkey = z.custom<Address>(isAddress);

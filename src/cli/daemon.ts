@@ -3,7 +3,16 @@ import type { LedgerMeter } from '../agent/counts.ts';
 import { createAgentEvents } from '../agent/events.ts';
 import type { OpenedAgent } from '../agent/from-config.ts';
 import { type AgentConfig, loadSecret } from '../config/index.ts';
-import { AgentError, backoffDelays, type Clock, createAbortController, describeError, Stopped, systemClock } from '../lib/index.ts';
+import {
+  AgentError,
+  backoffDelays,
+  type Clock,
+  createAbortController,
+  describeError,
+  hostInUrl,
+  Stopped,
+  systemClock,
+} from '../lib/index.ts';
 import { createStatusBoard, createVerdictLog, type Logger, type RecentLines, SILENT_MS, type StatusBoard } from '../observability/index.ts';
 import { parseEndpointUrls } from '../rpc/index.ts';
 import type { Address } from '../serviceability/index.ts';
@@ -304,7 +313,7 @@ async function serve(
   const listen = async (): Promise<ReturnType<typeof listenError> | undefined> => {
     try {
       const bound = await server.start();
-      logger.info('serving status, metrics and health', { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}/status` });
+      logger.info('serving status, metrics and health', { url: `http://${hostInUrl(host)}:${bound}/status` });
       return undefined;
     } catch (error) {
       return listenError(error, config.http.listen);

@@ -508,7 +508,7 @@ function sentenceOf(history: UserHistory, windowMs: number): string {
   const shares = `up ${percent(upMs, whole)}, down ${percent(downMs, whole)}, unknown ${percent(unknownMs, whole)}`;
   const outage = longestOutage === null ? 'no outage' : `longest outage ${span(longestOutage.ms)}, from ${utc(longestOutage.fromMs)}`;
   const absent = windowMs - whole < 1_000 ? '' : `, of the ${span(whole)} with an account`;
-  return `last ${span(windowMs)}: ${shares}${absent}; ${flaps} ${flaps === 1 ? 'flap' : 'flaps'}; ${outage}`;
+  return `last ${span(windowMs)}: ${shares}${absent}; ${count(flaps, 'flap')}; ${outage}`;
 }
 
 function availabilityCells(history: UserHistory): readonly Cell[] {

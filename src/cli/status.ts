@@ -133,7 +133,7 @@ export function drawTable(rows: readonly UserRow[], options: TableOptions): stri
   const drawn = tableLines([titles, ...cells], { columns: width, color, drop: ['ACCOUNT', 'RTT', 'TUNNEL'] });
   const rest = rows.length - shown.length;
   const more = rest === 0 ? [] : [`… and ${rest} more: ${countsOf(rows.slice(shown.length))}`];
-  const total = `${rows.length} ${rows.length === 1 ? 'user' : 'users'}`;
+  const total = count(rows.length, 'user');
   const tail = rows.length === 0 ? total : `${total}: ${countsOf(rows)}`;
   return `${[...drawn, ...more, '', tail, ...noted].join('\n')}\n`;
 }

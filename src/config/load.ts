@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { isRecord } from '../lib/index.ts';
+import { hostInUrl, isRecord } from '../lib/index.ts';
 import { findNetwork } from '../serviceability/index.ts';
 import { formatDuration, PATH_SHAPE } from './fields.ts';
 import { type KeyProblem, nearest, type Problem, pathText, problemsOf, refusal } from './messages.ts';
@@ -155,7 +155,7 @@ function checkCommunity(
 
 function checkHttp({ http: { enabled, listen, tokenFile } }: AgentConfig, { warn }: Findings): void {
   const { host, port } = listen;
-  if (!enabled || tokenFile !== undefined || isLoopback(`http://${host.includes(':') ? `[${host}]` : host}`)) return;
+  if (!enabled || tokenFile !== undefined || isLoopback(`http://${hostInUrl(host)}`)) return;
   warn(`http.listen: anyone who can reach ${host}:${port} can read everything there; set http.tokenFile, or listen on 127.0.0.1`);
 }
 

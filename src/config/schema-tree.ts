@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import * as z from 'zod';
-import { isRecord } from '../lib/index.ts';
+import { hostInUrl, isRecord } from '../lib/index.ts';
 import { formatDuration, type SettingMeta, settings } from './fields.ts';
 import { configSchema } from './schema.ts';
 
@@ -71,24 +71,22 @@ const HIDDEN = '(hidden)';
  * A validated value as a person would write it, without secrets: those are replaced, of an http, https or grpc address only the origin is left, and what
  * the schema does not know is hidden. Pure.
  */
-export function shareable({ meta, children, variants, ...node }: SettingNode, value: unknown): unknown {
+export function shareable(node: SettingNode, value: unknown): unknown {
+  const { meta } = node;
   if (meta.secret) return HIDDEN;
   if (meta.form === 'section') {
-    const entries = [...children].map(([name, child]) => [
-      name,
-      member(value, name) === undefined ? undefined : shareable(child, member(value, name)),
-    ]);
-    return Object.fromEntries(entries.filter(([, inner]) => inner !== undefined));
+    const given = [...node.children].filter(([name]) => member(value, name) !== undefined);
+    return Object.fromEntries(given.map(([name, child]) => [name, shareable(child, member(value, name))]));
   }
   if (Array.isArray(value)) {
     return value.map((item) => {
-      const shape = itemNode({ meta, children, variants, ...node }, item);
+      const shape = itemNode(node, item);
       return shape === undefined ? shareableText(item) : shareable(shape, item);
     });
   }
   if (meta.form === 'duration' && typeof value === 'number') return formatDuration(value);
   const [host, port] = [member(value, 'host'), member(value, 'port')];
-  return typeof host === 'string' && typeof port === 'number' ? `${host.includes(':') ? `[${host}]` : host}:${port}` : shareableText(value);
+  return typeof host === 'string' && typeof port === 'number' ? `${hostInUrl(host)}:${port}` : shareableText(value);
 }
 
 function shareableText(value: unknown): unknown {

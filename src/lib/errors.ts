@@ -99,3 +99,6 @@ export function oneLine(text: string, max = 120): string {
     .trim();
   return line.length > max ? `${line.slice(0, max - 1)}…` : line;
 }
+
+/** A host as an address with a port has it: IPv6 in brackets. */
+export const hostInUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);

@@ -1,7 +1,7 @@
 import type { HoldReason, UnobservedReason } from '../bgp/index.ts';
 import { standstillSince } from '../rpc/slots.ts';
 import type { AgentState, PartReport, UserReport } from './status.ts';
-import { HOLD_REASON_TEXT, span } from './text.ts';
+import { HOLD_REASON_TEXT, span, userCount } from './text.ts';
 
 /** critical: a person has to act. warning: the agent continues, with a fault. */
 type Severity = 'warning' | 'critical';
@@ -568,7 +568,7 @@ function overdue({ users: all, refreshIntervalMs, spend, halted, writesStalled, 
   if (late.length === 0) return [];
   const oldest = Math.max(...late);
   const limited = spend.allowance === 'all' ? '' : '; the spend limits make refreshes wait';
-  const text = `The records of ${late.length === 1 ? 'one user' : `${late.length} users`} were not refreshed in time; the oldest is ${span(oldest)} old${limited}`;
+  const text = `The records of ${userCount(late.length)} were not refreshed in time; the oldest is ${span(oldest)} old${limited}`;
   const remedy = 'compare the outcomes of the transactions and the spend limits';
   return [{ code: 'records-overdue', since: now - oldest + limitMs, text, remedy }];
 }
@@ -645,7 +645,7 @@ export function sessionSummary({ users: all, lastTick }: Pick<AgentState, 'users
 /** `one user (tunnel 502)`, `3 users (tunnels 502, 504, …)`. */
 function people(of: readonly UserReport[]): string {
   const tunnels = of.slice(0, MOST_NAMED).map(({ tunnelId }) => tunnelId);
-  return `${of.length === 1 ? 'one user' : `${of.length} users`} ${tunnelList(tunnels, of.length)}`;
+  return `${userCount(of.length)} ${tunnelList(tunnels, of.length)}`;
 }
 
 /** `(tunnel 502)`, `(tunnels 502, 504, …)`: those of a few of `count` users. */

@@ -41,6 +41,17 @@ export function createInstruments(registry: Registry, prefix = 'dzd_telemetry_')
     },
     gauge: (name: string, help: string): Gauge => new Gauge({ name: prefix + name, help, registers }),
     reading,
+    /** A gauge of how many of the things read have each value of a label. */
+    counts: <L extends string>(name: string, help: string, label: L, values: readonly string[], read: () => readonly string[]): void =>
+      reading(
+        name,
+        help,
+        (set) => {
+          const found = read();
+          for (const value of values) set(found.filter((one) => one === value).length, { [label]: value } as Record<L, string>);
+        },
+        [label],
+      ),
     /** A gauge of one number that is read at each scrape; absent while undefined. */
     value: (name: string, help: string, read: () => number | undefined): void =>
       reading(name, help, (set) => {
@@ -184,7 +195,7 @@ const REASONS = ['change', 'refresh', 'ride-along'] as const;
 
 /** Counters of transactions and of the statuses in them. */
 export function createWriteMetrics(instruments: Instruments, registry: Registry) {
-  const { counter, histogram, reading } = instruments;
+  const { counter, histogram, counts } = instruments;
   const transactions = counter('transactions_total', 'Transactions, by outcome.', {
     outcome: ['landed', 'expired', 'failed', 'rejected', 'withdrawn'],
   });
@@ -202,13 +213,12 @@ export function createWriteMetrics(instruments: Instruments, registry: Registry)
   );
   const perTransaction = histogram('instructions_per_transaction', 'Status writes in one transaction.', BATCH_BUCKETS);
   let allowance: keyof typeof ALLOWANCE_TEXT = 'all';
-  reading(
+  counts(
     'spend_allowance',
     '1 for what the spending limits allow: everything, only changes, or nothing.',
-    (set) => {
-      for (const each of Object.values(ALLOWANCE_TEXT)) set(each === ALLOWANCE_TEXT[allowance] ? 1 : 0, { allowance: each });
-    },
-    ['allowance'],
+    'allowance',
+    Object.values(ALLOWANCE_TEXT),
+    () => [ALLOWANCE_TEXT[allowance]],
   );
 
   // The metric names of the agent that this one replaces, so that existing dashboards keep working.

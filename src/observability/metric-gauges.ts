@@ -179,29 +179,13 @@ interface MeasuredSettings {
 
 const VERDICTS: readonly Verdict[] = ['ok', 'warning', 'critical'];
 
-/** A gauge of how many of a status's things have each value of a label. */
-function countedBy({ reading }: Instruments, status: () => AgentStatus) {
-  return (name: string, help: string, label: string, values: readonly string[], of: (status: AgentStatus) => readonly string[]): void =>
-    reading<string>(
-      name,
-      help,
-      (set) => {
-        const found = of(status());
-        for (const each of values) set(found.filter((one) => one === each).length, { [label]: each });
-      },
-      [label],
-    );
-}
-
 /** Gauges of the agent's state at the moment of a scrape, read from its status. */
 function registerStatusGauges(
-  instruments: Instruments,
+  { reading, value, counts }: Instruments,
   status: () => AgentStatus,
   settings: () => MeasuredSettings,
   lastReload: () => LastReload | undefined,
 ): void {
-  const { reading, value } = instruments;
-  const counted = countedBy(instruments, status);
   const partsUp = (name: string, help: string, label: string, parts: () => AgentStatus['sources']): void =>
     reading<string>(
       name,
@@ -235,16 +219,19 @@ function registerStatusGauges(
   value('ledger_idle_interval_seconds', 'ledger.viewIdleInterval of the configuration.', () => settings().idleIntervalSeconds ?? 30);
   value('ready', '1 once the switch and the ledger have been read.', () => Number(status().ready));
   value('halted', '1 while writes are halted.', () => Number(status().halted !== null));
-  counted(
+  counts(
     'halted_by',
     '1 for the cause of a halt: the device names another key, the balance is too low, the program is too old, or another.',
     'cause',
     Object.keys(HALT_CAUSES),
-    ({ halted }) => (halted === null ? [] : [haltCause(halted.code)]),
+    () => {
+      const { halted } = status();
+      return halted === null ? [] : [haltCause(halted.code)];
+    },
   );
   value('verdict', '0 while the verdict is ok, 1 for warning, 2 for critical.', () => VERDICTS.indexOf(status().verdict));
-  counted('findings', 'Findings of the verdict, by code; docs/watching.md lists the codes.', 'code', FINDING_CODES, ({ findings }) =>
-    findings.map(({ code }) => code),
+  counts('findings', 'Findings of the verdict, by code; docs/watching.md lists the codes.', 'code', FINDING_CODES, () =>
+    status().findings.map(({ code }) => code),
   );
   value('writes_stalled', '1 while writes do not land although none is halted.', () => Number(status().writesStalled !== null));
   value(
@@ -291,25 +278,23 @@ const UNOBSERVED = Object.keys(UNOBSERVED_REASON_TEXT);
 const HOLDS = Object.keys(HOLD_REASON_TEXT);
 
 /** Numbers of users by state at the moment of a scrape. Labels name no user; the status page and `explain` do. */
-function registerUserGauges(instruments: Instruments, status: () => AgentStatus): void {
-  const { value } = instruments;
-  const counted = countedBy(instruments, status);
+function registerUserGauges({ value, counts }: Instruments, status: () => AgentStatus): void {
   const total = (name: string, help: string, isOne: (user: AgentStatus['users'][number]) => boolean): void =>
     value(name, help, () => status().users.filter(isOne).length);
 
-  counted('users', 'Users of the device, by what the last tick observed.', 'state', ['up', 'down', 'unobserved'], ({ users }) =>
-    users.map(({ observation }) => observation),
+  counts('users', 'Users of the device, by what the last tick observed.', 'state', ['up', 'down', 'unobserved'], () =>
+    status().users.map(({ observation }) => observation),
   );
-  counted('unobserved_users', 'Activated users that the last tick could not observe, by reason.', 'reason', UNOBSERVED, ({ users }) =>
-    users.map(({ accountStatus, because }) => (accountStatus === 'activated' ? (because ?? '') : '')),
+  counts('unobserved_users', 'Activated users that the last tick could not observe, by reason.', 'reason', UNOBSERVED, () =>
+    status().users.map(({ accountStatus, because }) => (accountStatus === 'activated' ? (because ?? '') : '')),
   );
-  counted('ledger_users', 'Users of the device, by their status on the ledger.', 'status', ['unknown', 'up', 'down'], ({ users }) =>
-    users.map(({ ledger }) => ledger.status),
+  counts('ledger_users', 'Users of the device, by their status on the ledger.', 'status', ['unknown', 'up', 'down'], () =>
+    status().users.map(({ ledger }) => ledger.status),
   );
-  const skipped = ({ users }: AgentStatus): readonly string[] =>
-    users.map(({ decision, decisionReason }) => (decision === 'hold' ? (decisionReason ?? '') : ''));
-  counted('skipped_users', 'Users that the last tick skipped, by reason.', 'reason', HOLDS, skipped);
-  counted('held_users', 'Deprecated, removed in the next release: use dzd_telemetry_skipped_users.', 'reason', HOLDS, skipped);
+  const skipped = (): readonly string[] =>
+    status().users.map(({ decision, decisionReason }) => (decision === 'hold' ? (decisionReason ?? '') : ''));
+  counts('skipped_users', 'Users that the last tick skipped, by reason.', 'reason', HOLDS, skipped);
+  counts('held_users', 'Deprecated, removed in the next release: use dzd_telemetry_skipped_users.', 'reason', HOLDS, skipped);
   total(
     'pending_users',
     'Users with an unconfirmed change of status, without those that the program rejected.',

@@ -6,7 +6,7 @@ import { type AgentError, type Clock, describeError, type MonotonicMs, monotonic
 import { type Address, deviceStatusName, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
 import { type AgentStatus, assess, isLagging, LOW_HOURS, MOST_NAMED, SILENT_MS } from './findings.ts';
 import type { AgentState, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './status.ts';
-import { ALLOWANCE_TEXT } from './text.ts';
+import { ALLOWANCE_TEXT, userCount } from './text.ts';
 
 const MINUTE_MS = 60_000;
 const MINUTES_KEPT = 60;
@@ -552,8 +552,6 @@ function oldestOf(times: Iterable<UserTimes>): MonotonicMs | null {
   for (const { pendingSince } of times) if (pendingSince !== null && (oldest === null || pendingSince < oldest)) oldest = pendingSince;
   return oldest;
 }
-
-const userCount = (count: number): string => (count === 1 ? 'one user' : `${count} users`);
 
 const withError = (text: string, error: AgentError | undefined): string => (error === undefined ? text : `${text}: ${error.message}`);
 

@@ -129,6 +129,9 @@ export function count(number: number, noun: string, plural = `${noun}s`): string
   return `${number} ${number === 1 ? noun : plural}`;
 }
 
+/** `one user`, `2 users`, within a sentence. */
+export const userCount = (number: number): string => (number === 1 ? 'one user' : `${number} users`);
+
 /** A length of time for people: `12 s`, `3 min`, `5 h`, `2 d`. */
 export function span(ms: number | null): string {
   if (ms === null) return '–';

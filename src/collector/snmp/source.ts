@@ -8,6 +8,7 @@ import {
   describeError,
   type EpochMs,
   epochMs,
+  hostInUrl,
   isAgentError,
   type MonotonicMs,
   monotonicMs,
@@ -192,7 +193,7 @@ class SnmpSource implements SwitchSource {
     this.#downReasons = new DownReasons({ clock, most: REASONS_PER_POLL });
     this.pollTimeoutMs = pollTimeoutMs;
     this.#options = options;
-    this.#endpoint = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    this.#endpoint = `${hostInUrl(host)}:${port}`;
     const started = { wall: clock.wall(), monotonic: clock.monotonic() };
     this.#now = () => epochMs(Math.round(started.wall + clock.monotonic() - started.monotonic));
   }
