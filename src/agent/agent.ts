@@ -220,8 +220,12 @@ export function createAgent(options: AgentOptions) {
           intervalMs: timing.authorityIntervalMs,
           isHalted,
           // What was spent, but at least what refreshing every user costs.
-          spendRate: () =>
-            Math.max(worker.lamportsPerHour, refreshLamportsPerHour(views.latest()?.users.size ?? 0, policy.refreshIntervalMs)),
+          spendRate: () => {
+            const users = views.latest()?.users.size;
+            return users === undefined
+              ? undefined
+              : Math.max(worker.lamportsPerHour, refreshLamportsPerHour(users, policy.refreshIntervalMs));
+          },
           clock,
           onBalance: (event) => reporter.balance(event),
           onTooLow: (error) => worker.halt(error, 'balance'),

@@ -68,8 +68,8 @@ interface BalanceCheckOptions {
   readonly intervalMs: number;
   /** As of the authority. */
   readonly isHalted: () => boolean;
-  /** Lamports per hour that this process spends. */
-  readonly spendRate: () => number;
+  /** Lamports per hour that this process spends; undefined until the users are known. Then the balance is read again at the next call. */
+  readonly spendRate: () => number | undefined;
   readonly clock: Clock;
   readonly onBalance: (event: { readonly lamports: Lamports; readonly hoursToEmpty: number; readonly publisher: Address }) => void;
   readonly onTooLow: (error: AgentError) => void;
@@ -87,13 +87,14 @@ export function createBalanceCheck(options: BalanceCheckOptions): (signal: Abort
       const lamports = await read(signal);
       if (lamports === undefined) return true;
       const spendable = Number(lamports > minBalance ? lamports - minBalance : 0n);
-      onBalance({ lamports, publisher, hoursToEmpty: spendRate() > 0 ? spendable / spendRate() : Number.POSITIVE_INFINITY });
+      const rate = spendRate();
+      onBalance({ lamports, publisher, hoursToEmpty: rate !== undefined && rate > 0 ? spendable / rate : Number.POSITIVE_INFINITY });
       if (lamports < minBalance) onTooLow(new AgentError('WRITE__BALANCE_LOW', { publisher, lamports, minBalance }));
       else if (lamports < LAMPORTS_PER_TRANSACTION) {
         const problem = `it holds ${lamports} lamports, and a transaction costs ${LAMPORTS_PER_TRANSACTION}`;
         onTooLow(new AgentError('WRITE__NO_FUNDS', { publisher, problem }));
       } else onEnough();
-      return true;
+      return rate !== undefined;
     } catch (error) {
       if (!signal.aborted && !isAgentError(error)) throw error;
       return false;
