@@ -1,7 +1,7 @@
 import type { HoldReason, UnobservedReason } from '../bgp/index.ts';
 import { standstillSince } from '../rpc/slots.ts';
 import type { AgentState, PartReport, UserReport } from './status.ts';
-import { HOLD_REASON_TEXT, span, userCount } from './text.ts';
+import { COMPARE_VRFS, HOLD_REASON_TEXT, span, userCount } from './text.ts';
 
 /** critical: a person has to act. warning: the agent continues, with a fault. */
 type Severity = 'warning' | 'critical';
@@ -468,7 +468,6 @@ function sharedReason(down: readonly UserReport[]): string {
   return count === down.length ? `: ${reason}` : `; ${count} of them: ${reason}`;
 }
 
-const COMPARE_VRFS = 'compare `show ip bgp summary vrf all` on the switch';
 const CORRECT_ACCOUNTS = 'have the accounts on the ledger corrected; `dzd-telemetry explain` shows each';
 
 const UNOBSERVED_REMEDIES: Readonly<Record<UnobservedReason, string>> = {

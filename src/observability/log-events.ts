@@ -4,6 +4,7 @@ import { asError, type Clock, type MonotonicMs, systemClock } from '../lib/index
 import { type Address, deviceStatusName, formatNetworkV4, type User, userStatusName } from '../serviceability/index.ts';
 import { type AgentStatus, type FindingCode, LOW_HOURS, type Verdict } from './findings.ts';
 import type { LogFields, Logger } from './logger.ts';
+import { COMPARE_VRFS } from './text.ts';
 
 /** A kind that keeps failing is logged again after this many rounds: once an hour at the default interval. */
 const REMIND_AFTER = 60;
@@ -218,7 +219,7 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
           vrfs,
           code: first?.[1].error?.code,
           problem: first === undefined || failed.length === 1 ? first?.[1].problem : `${first[0]}: ${first[1].problem}`,
-          remedy: first?.[1].error?.remedy ?? 'compare `show ip bgp summary vrf all` on the switch',
+          remedy: first?.[1].error?.remedy ?? COMPARE_VRFS,
         });
       } else if (users.length === 0) {
         const vrfs = unobserved.get(reason);
@@ -241,7 +242,7 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
     for (const [vrf, { problem, error }] of failedVrfs ?? []) {
       if (failing.has(vrf) || reported.includes(vrf)) continue;
       failing.add(vrf);
-      const remedy = error?.remedy ?? 'compare `show ip bgp summary vrf all` on the switch';
+      const remedy = error?.remedy ?? COMPARE_VRFS;
       logger.warn('VRF cannot be read; no user is affected', { vrf, code: error?.code, problem, remedy });
     }
   };

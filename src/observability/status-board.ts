@@ -325,10 +325,12 @@ export function createStatusBoard(options: StatusBoardOptions) {
       if (event.kind === 'lost') {
         const { message, remedy } = event.error;
         failedTriggers.set(event.source, { name: event.source, since: clock.wall(), message, remedy });
-      } else if (event.kind === 'back') failedTriggers.delete(event.source);
-      if (event.kind === 'lost') note('source', `trigger source ${event.source} failed: ${event.error.message}`);
-      if (event.kind === 'back') note('source', `trigger source ${event.source} recovered`);
-      if (event.kind === 'storm') note('source', `trigger source ${event.source} reached the rate limit of ${event.maxPerMinute} a minute`);
+        note('source', `trigger source ${event.source} failed: ${message}`);
+      } else if (event.kind === 'back') {
+        failedTriggers.delete(event.source);
+        note('source', `trigger source ${event.source} recovered`);
+      } else if (event.kind === 'storm')
+        note('source', `trigger source ${event.source} reached the rate limit of ${event.maxPerMinute} a minute`);
     },
     sent: ({ signature, intents }) => transactions.sent(signature, intents),
     confirmed({ intent, signature, slot, latencyMs }) {

@@ -164,6 +164,9 @@ export function clockTime(at: number): string {
 /** What the spending limits leave room for, in words, which are values of a label as well: dashboards and alerts name them. */
 export const ALLOWANCE_TEXT = { all: 'everything', 'changes-only': 'changes', none: 'nothing' } as const;
 
+/** The remedy where the switch's neighbors say more than the agent knows. */
+export const COMPARE_VRFS = 'compare `show ip bgp summary vrf all` on the switch';
+
 /** Why a user is neither up nor down, by the reason's name. */
 export const UNOBSERVED_REASON_TEXT: Readonly<Record<UnobservedReason, string>> = {
   'switch-not-read': 'the switch could not be read',
