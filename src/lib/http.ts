@@ -299,3 +299,13 @@ const TOO_LARGE: ReadonlySet<unknown> = new Set(['ERR_BUFFER_TOO_LARGE']);
 function hasCode(error: Error, codes: ReadonlySet<unknown>): boolean {
   return 'code' in error && codes.has(error.code);
 }
+
+export function isHtml(body: Buffer): boolean {
+  return /^\s*</.test(body.subarray(0, 64).toString('latin1'));
+}
+
+/** What a web server says in place of an answer: the beginning of its text, or the title of its page; may be empty. */
+export function wordsOfBody(body: Buffer): string {
+  const text = body.subarray(0, 2_000).toString('utf8');
+  return isHtml(body) ? (/<title[^>]*>([^<]*)/i.exec(text)?.[1] ?? '') : text;
+}

@@ -8,7 +8,9 @@ import {
   HttpError,
   type HttpProgress,
   type HttpReply,
+  isHtml,
   retryAfterMs,
+  wordsOfBody,
 } from '../lib/http.ts';
 import {
   asError,
@@ -421,13 +423,7 @@ function readError(error: unknown): Answer {
   return { kind: 'rpc-error', code: Number.isInteger(code) ? code : undefined, message, data: error.data };
 }
 
-function isHtml(body: Buffer): boolean {
-  return /^\s*</.test(body.subarray(0, 64).toString('latin1'));
-}
-
 /** The beginning of an answer's text, or the title of a page; undefined where there is none. */
 function textOf(body: Buffer): string | undefined {
-  const text = body.subarray(0, 2_000).toString('utf8');
-  const [, title = ''] = /<title[^>]*>([^<]*)/i.exec(text) ?? [];
-  return oneLine(isHtml(body) ? title : text, 200) || undefined;
+  return oneLine(wordsOfBody(body), 200) || undefined;
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { AgentError, type EpochMs, epochMs, isRecord } from '../../lib/index.ts';
+import { AgentError, type EpochMs, type ErrorCode, epochMs, isRecord } from '../../lib/index.ts';
 import { GrpcChannel, loadMessages, type ShowResponse } from '../grpc/index.ts';
 import {
   type Authentication,
@@ -126,23 +126,18 @@ export function saysNoBgp(text: string): boolean {
   return /\bBGP (is )?(inactive|disabled|not running)\b/i.test(text);
 }
 
+const COMMAND_CODES: ReadonlyMap<number, Extract<ErrorCode, `EAPI__COMMAND_${string}`>> = new Map([
+  [1001, 'EAPI__COMMAND_INTERNAL_ERROR'],
+  [1002, 'EAPI__COMMAND_INVALID'],
+  [1003, 'EAPI__COMMAND_UNCONVERTED'],
+  [1004, 'EAPI__COMMAND_INCOMPATIBLE'],
+  [1005, 'EAPI__COMMAND_UNAUTHORIZED'],
+]);
+
 /** The error for a command that the switch would not or could not run: one code of the agent for each code of eAPI. */
 export function commandError(endpoint: string, command: string, { code, problem }: CommandFailure): AgentError {
   if (code === 1000 && saysNoBgp(problem)) return new AgentError('EAPI__NO_BGP', { endpoint, problem });
-  switch (code) {
-    case 1001:
-      return new AgentError('EAPI__COMMAND_INTERNAL_ERROR', { endpoint, command, problem });
-    case 1002:
-      return new AgentError('EAPI__COMMAND_INVALID', { endpoint, command, problem });
-    case 1003:
-      return new AgentError('EAPI__COMMAND_UNCONVERTED', { endpoint, command, problem });
-    case 1004:
-      return new AgentError('EAPI__COMMAND_INCOMPATIBLE', { endpoint, command, problem });
-    case 1005:
-      return new AgentError('EAPI__COMMAND_UNAUTHORIZED', { endpoint, command, problem });
-    default:
-      return new AgentError('EAPI__COMMAND_FAILED', { endpoint, command, code, problem });
-  }
+  return new AgentError(COMMAND_CODES.get(code) ?? 'EAPI__COMMAND_FAILED', { endpoint, command, code, problem });
 }
 
 /** Whether the failure concerns this command only, so that another one of the same kind may succeed. */

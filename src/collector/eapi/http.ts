@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { TLSSocket } from 'node:tls';
-import { buildConnector, HttpClient, HttpError } from '../../lib/http.ts';
+import { buildConnector, HttpClient, HttpError, wordsOfBody } from '../../lib/http.ts';
 import { AgentError, DeadlineExceeded, describeError, isAgentError, Stopped, singleFlight, withDeadline } from '../../lib/index.ts';
 import { switchText } from './json.ts';
 
@@ -120,9 +120,7 @@ export interface EapiReply {
 
 /** The error for a status that no eAPI has, with the target of a redirect or the words of whatever answered. */
 export function statusError(endpoint: string, path: string, { status, location, body }: EapiReply): AgentError {
-  const text = body.subarray(0, 2_000).toString('utf8');
-  const [, title] = /<title[^>]*>([^<]*)/i.exec(text) ?? [];
-  const words = switchText(title ?? (text.trimStart().startsWith('<') ? '' : text));
+  const words = switchText(wordsOfBody(body));
   const target = location === undefined ? '' : `, a redirect to ${switchText(location)}, which the agent does not follow`;
   return new AgentError('EAPI__HTTP_STATUS', { endpoint, path, status: `${status}${target}${words === '' ? '' : `: ${words}`}` });
 }
