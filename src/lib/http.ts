@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
+import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { Agent, type buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import type { EpochMs } from './clock.ts';
 import { asError } from './errors.ts';
 
@@ -82,6 +83,29 @@ const RESETS: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SO
 
 const unpack = promisify(gunzip);
 
+/** A body in chunks of one byte has six bytes on the wire for each; the rest is room for what comes before and behind it. */
+const MAX_WIRE_BYTES_PER_BYTE = 6;
+const MAX_HEAD_BYTES = 1 << 20;
+
+/**
+ * Closes a connection on which more than `maxBytes` follow a request: interim responses, extensions of chunks and trailers count towards no body,
+ * and may go on until the deadline.
+ */
+function withBoundedAnswers(connect: buildConnector.connector, maxBytes: number): buildConnector.connector {
+  const bound = (socket: Socket): void => {
+    let [written, before] = [-1, 0];
+    socket.on('readable', () => {
+      if (socket.bytesWritten !== written) [written, before] = [socket.bytesWritten, socket.bytesRead];
+      else if (socket.bytesRead - before > maxBytes) socket.destroy(new Error(`an answer of more than ${maxBytes} bytes`));
+    });
+  };
+  return (options, callback) =>
+    connect(options, (...result) => {
+      if (result[0] === null) bound(result[1]);
+      callback(...result);
+    });
+}
+
 /**
  * HTTP/1.1 over keep-alive sockets, with a bounded body. It follows no redirect. The first request opens the first socket.
  * A deadline is the caller's: `withDeadline(ms, signal, (inner) => http.send(request, inner))`.
@@ -139,12 +163,13 @@ export class HttpClient {
   }
 
   #open(origin: string): HttpDispatcher {
-    const { connections, keepAliveMs, connect, useProxy = false } = this.#options;
+    const { connections, keepAliveMs, maxBodyBytes, connect, useProxy = false } = this.#options;
     // Deadlines are the signal's, so undici's own are off.
     const timeouts = { keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0 };
     // Said in so many words: the default is NODE_TLS_REJECT_UNAUTHORIZED's.
     const tls = { rejectUnauthorized: true };
-    const options = { connections, pipelining: 1, ...timeouts, connect: connect ?? tls };
+    const bounded = withBoundedAnswers(connect ?? buildConnector(tls), MAX_WIRE_BYTES_PER_BYTE * maxBodyBytes + MAX_HEAD_BYTES);
+    const options = { connections, pipelining: 1, ...timeouts, connect: bounded };
     const proxy = useProxy ? proxyFor(origin) : undefined;
     if (proxy === undefined) return new Agent(options);
     const noProxy = fromEnvironment('no_proxy') ?? '';

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createSocketServer } from 'node:net';
+import { Readable } from 'node:stream';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { HttpClient, type HttpClientOptions, HttpError } from '../../src/lib/http.ts';
@@ -100,6 +101,31 @@ test('a body beyond its bound is an error, packed or unpacked, and so is one tha
   expect(await errorOf(http.send(ask, never))).toEqual(['too-large', 'answering', 'more than 1000 bytes']);
   expect(await errorOf(http.send(ask, never))).toMatchObject(['too-large', 'answering', {}]);
   expect(await errorOf(http.send(ask, never))).toMatchObject(['malformed', 'answering', {}]);
+});
+
+test.each([
+  ['interim responses', 'HTTP/1.1 103 Early Hints\r\n\r\n', 'HTTP/1.1 103 Early Hints\r\n\r\n'],
+  ['an extension of a chunk', 'x', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;'],
+])('%s without an end are an error before the deadline', async (_, more, start) => {
+  function* endless() {
+    yield start;
+    while (true) yield more.repeat(10_000);
+  }
+  const server = createSocketServer((socket) => Readable.from(endless()).pipe(socket.on('error', () => undefined)));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const http = new HttpClient({ connections: 2, keepAliveMs: 1_000, maxBodyBytes: 1_000 });
+  onTestFinished(async () => {
+    await http.close();
+    server.close();
+  });
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const failed = await errorOf(http.send({ method: 'GET', origin, path: '/' }, never));
+  expect(failed).toMatchObject(['connection', expect.any(String), 'an answer of more than 1054576 bytes']);
+});
+
+test('answers on one connection are bounded one by one', async () => {
+  const { http, ask } = await served((_, response) => void response.end(Buffer.alloc(1_000)), { connections: 1 });
+  for (let time = 0; time < 1_200; time += 1) expect((await http.send(ask, never)).body.length).toBe(1_000);
 });
 
 test('a connection that dies before a byte of the reply costs one more request; the second death is an error', async () => {
