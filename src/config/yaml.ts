@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
+  constants,
   fstatSync,
   lstatSync,
   openSync,
@@ -12,7 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { AgentError, isRecord } from '../lib/index.ts';
 import { type KeyProblem, type Problem, pathText, refusal } from './messages.ts';
@@ -40,6 +41,9 @@ export interface FileContent {
   readonly access: FileAccess | undefined;
 }
 
+/** How long a pipe may take: 2 s, which hold everything else. */
+const [PIPE_WAITS, PIPE_WAIT_MS] = [100, 20];
+
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist',
   ENOTDIR: 'a part of the path is not a folder',
@@ -49,10 +53,11 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: 'its symbolic links form a loop',
 };
 
-/** Reads a small file (or a pipe) whole, never more than `maxBytes`. Throws FileProblem. */
+/** Reads a small file (or a pipe) whole, never more than `maxBytes`. Throws FileProblem, also for a pipe without a writer. */
 export function readSmallFile(file: string, maxBytes: number): FileContent {
   try {
-    const descriptor = openSync(file, 'r');
+    // The system would wait for the writer of a pipe, and no signal ends that.
+    const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       return readOpenFile(descriptor, maxBytes);
     } finally {
@@ -98,13 +103,29 @@ function readOpenFile(descriptor: number, maxBytes: number): FileContent {
   // One byte more than allowed distinguishes a file that is too long from one that just fits.
   const buffer = Buffer.alloc(maxBytes + 1);
   let length = 0;
+  let waits = status.isFIFO() ? PIPE_WAITS : 0;
   while (length < buffer.length) {
-    const read = readSync(descriptor, buffer, length, buffer.length - length, null);
-    if (read === 0) break;
-    length += read;
+    const read = readNow(descriptor, buffer, length);
+    if (read !== undefined) length += read;
+    // A pipe without a byte may get its writer yet.
+    if (read === undefined || (read === 0 && length === 0 && waits > 0)) {
+      if (waits === 0) throw new FileProblem('other', 'nothing writes to it');
+      waits -= 1;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PIPE_WAIT_MS);
+    } else if (read === 0) break;
   }
   if (length > maxBytes) throw new FileProblem('other', `it is longer than ${maxBytes} bytes`);
   return { bytes: buffer.subarray(0, length), access: status.isFile() ? { uid: status.uid, mode: status.mode } : undefined };
+}
+
+/** The bytes that are there; undefined while a writer has none. */
+function readNow(descriptor: number, buffer: Buffer, from: number): number | undefined {
+  try {
+    return readSync(descriptor, buffer, from, buffer.length - from, null);
+  } catch (error) {
+    if (codeOf(error) === 'EAGAIN') return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -123,19 +144,23 @@ export function decodeText(bytes: Uint8Array, { strict = false } = {}): string {
   }
 }
 
+/** The system follows 40 symbolic links, each of 4,096 bytes: the limit is for links that change meanwhile. */
+const MAX_FOLDERS = 100_000;
+
 /** Secrets mounted by a service manager or a container runtime: their mode shows the mask of an access list, and no other user has access. */
 const MANAGED_FOLDERS = ['/run/credentials/', '/run/secrets/'];
 
 /** Warnings if other users can read or change a secret file, or replace it. A symbolic link is named, and every folder on the way counts. */
 export function accessWarnings(what: string, file: string, { access }: Pick<FileContent, 'access'>): readonly string[] {
-  if (access === undefined || MANAGED_FOLDERS.some((folder) => file.startsWith(folder))) return [];
   const real = realPathOf(file);
+  const isManaged = [file, real].every((path) => MANAGED_FOLDERS.some((folder) => path.startsWith(folder)));
+  if (access === undefined || isManaged) return [];
   const shown = lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true ? `${file}, a symbolic link to ${real},` : file;
   const verbs = [...((access.mode & 0o044) === 0 ? [] : ['readable']), ...((access.mode & 0o022) === 0 ? [] : ['writable'])];
   const warnings =
     verbs.length === 0 ? [] : [`${what} ${shown} is ${verbs.join(' and ')} by other users of this host; run: chmod 400 ${real}`];
   if (isForeign(access)) warnings.push(`${what} ${shown} belongs to user ${access.uid}, who can change it; run: chown ${ownUid()} ${real}`);
-  const nearest = [dirname(resolve(file)), dirname(real)];
+  const nearest = [realPathOf(dirname(file)), dirname(real)];
   for (const folder of foldersTo(file)) {
     const { uid, mode } = statSync(folder, { throwIfNoEntry: false }) ?? { uid: 0, mode: 0 };
     const where = `the folder ${folder} of ${what} ${shown}`;
@@ -148,23 +173,34 @@ export function accessWarnings(what: string, file: string, { access }: Pick<File
   return warnings;
 }
 
-/** Every folder above the file, the nearest first, and those above the targets of symbolic links on its path. */
-function foldersTo(file: string, found: Set<string> = new Set()): ReadonlySet<string> {
-  for (let path = resolve(file); ; path = dirname(path)) {
-    const folder = dirname(path);
-    const isKnown = found.has(folder);
-    found.add(folder);
-    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) foldersTo(resolve(folder, readlinkSync(path)), found);
-    if (isKnown) return found;
+/**
+ * Every folder on the way to the file as the system takes it: `..` behind a symbolic link leads to the parent of the link's target. The nearest
+ * first.
+ */
+function foldersTo(file: string): ReadonlySet<string> {
+  const folders: string[] = [];
+  const names = (file.startsWith('/') ? file : `${process.cwd()}/${file}`).split('/');
+  let folder = '/';
+  for (let name = names.shift(); name !== undefined && folders.length < MAX_FOLDERS; name = names.shift()) {
+    if (name === '' || name === '.') continue;
+    const path = join(folder, name);
+    folders.push(folder);
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) folder = path;
+    else {
+      const target = readlinkSync(path);
+      if (target.startsWith('/')) folder = '/';
+      names.unshift(...target.split('/'));
+    }
   }
+  return new Set(folders.reverse());
 }
 
-/** An open file may have no path any more, such as a here-document at /dev/fd/3. */
-function realPathOf(file: string): string {
+/** The path without symbolic links. An open file may have none any more, such as a here-document at /dev/fd/3. */
+function realPathOf(path: string): string {
   try {
-    return realpathSync(file);
+    return realpathSync.native(path);
   } catch {
-    return file;
+    return path;
   }
 }
 

@@ -1,9 +1,10 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync, renameSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, renameSync, rmdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
 import bs58 from 'bs58';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadKeypair } from '../../src/config/index.ts';
 import { type AgentError, isAgentError } from '../../src/lib/index.ts';
 import { temporaryFile, temporaryFolder } from './temporary-files.ts';
@@ -121,6 +122,29 @@ describe('key files', () => {
     expect(loadKeypair(join(folderLink, 'key.json')).warnings).toEqual([`${where} ${join(folderLink, 'key.json')} ${what}`]);
   });
 
+  test('behind a symbolic link, `..` is the parent of its target', () => {
+    const outer = temporaryFolder();
+    mkdirSync(join(outer, 'keys'), { mode: 0o700 });
+    renameSync(keyFile(key, { mode: 0o640 }), join(outer, 'key.json'));
+    chmodSync(outer, 0o777);
+    const folder = temporaryFolder();
+    symlinkSync(join(outer, 'keys'), join(folder, 'link'));
+    const file = `${folder}/link/../key.json`;
+    expect(loadKeypair(file).warnings).toEqual([
+      `the key file ${file} is readable by other users of this host; run: chmod 400 ${join(outer, 'key.json')}`,
+      `the folder ${outer} of the key file ${file} is writable by other users of this host; run: chmod go-w ${outer}`,
+    ]);
+  });
+
+  test.runIf(process.getuid?.() === 0)('a path that leads out of the folder of a service manager is not exempt', () => {
+    const file = keyFile(key, { mode: 0o640 });
+    const made = mkdirSync('/run/secrets', { recursive: true });
+    onTestFinished(() => void (made === undefined || rmdirSync(made)));
+    expect(loadKeypair(`/run/secrets/../..${file}`).warnings).toEqual([
+      `the key file /run/secrets/../..${file} is readable by other users of this host; run: chmod 400 ${file}`,
+    ]);
+  });
+
   test.runIf(process.getuid?.() === 0)('a key file and a folder of another user are warnings', () => {
     const file = keyFile(key);
     const folder = dirname(file);
@@ -170,6 +194,20 @@ describe('invalid key files', () => {
   test('a missing key file is refused', () => {
     const error = refusal('/nonexistent/id.json');
     expect([error.code, error.message]).toEqual(['CONFIG__KEYPAIR_MISSING', 'the key file /nonexistent/id.json does not exist']);
+  });
+
+  test('a pipe is read to its end; one without a writer is refused, where the system would wait without a signal that ends it', async () => {
+    const pipe = join(temporaryFolder(), 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const write = (content: string, seconds: number) =>
+      spawn('sh', ['-c', `sleep ${seconds}; printf '%s' "$1" > "$2"`, 'sh', content, pipe], { stdio: 'ignore' });
+    const ended = (child: ChildProcess) => new Promise((resolve) => child.once('exit', resolve));
+    const late = write(JSON.stringify(whole), 30);
+    expect(refusal(pipe).message).toBe(`the key file ${pipe} does not contain a keypair: it is empty`);
+    late.kill();
+    const timely = write(JSON.stringify(whole), 0);
+    expect(loadKeypair(pipe).keypair.address).toHaveLength(44);
+    await ended(timely);
   });
 
   test('a folder as key file is refused', () => {
