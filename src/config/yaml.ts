@@ -223,7 +223,8 @@ export interface ConfigFile extends Pick<FileContent, 'access'> {
   writtenAt(path: readonly PropertyKey[]): string | undefined;
 }
 
-const MAX_FILE_BYTES = 262_144;
+/** Eight times the annotated files of `config/`. The YAML parser takes up to a kilobyte for each byte. */
+const MAX_FILE_BYTES = 65_536;
 /** More messages than this about one file do not help. */
 const MAX_PROBLEMS = 20;
 

@@ -286,6 +286,12 @@ describe('refusals', () => {
     expect(problems(`${MINIMAL}${keys.join('')}`)).toEqual(keys.slice(0, 20).map((_, n) => `config.yaml:${n + 3}: x${n}: unknown key`));
   });
 
+  test('a file of more than 64 KiB is refused unread: its parser takes up to a kilobyte for a byte', () => {
+    const comment = '#'.repeat(65_536 - MINIMAL.length);
+    expect(problems(`${MINIMAL}${comment}`)).toEqual(['(accepted)']);
+    expect(problems(`${MINIMAL}${comment}#`)).toEqual(['the configuration file config.yaml cannot be read: it is longer than 65536 bytes']);
+  });
+
   test('a file may begin with a byte order mark, and its lines keep their numbers', () => {
     expect(load(`\uFEFF${MINIMAL}collector: { interval: 7s }\n`).config.collector.interval).toBe(7_000);
     expect(problems(`\uFEFF${MINIMAL}colector: {}\n`)).toEqual(['config.yaml:3: colector: unknown key, did you mean "collector"?']);
@@ -306,7 +312,7 @@ describe('refusals', () => {
   });
 
   test.each([
-    ['brackets', '['.repeat(200_000)],
+    ['brackets', '['.repeat(60_000)],
     ['mappings in brackets', '{a: '.repeat(5_000)],
     ['lists in one line', '- '.repeat(5_000)],
     ['keys in one line', '? '.repeat(5_000)],
