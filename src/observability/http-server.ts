@@ -147,7 +147,7 @@ class Connections {
 
 interface UnreadAnswer {
   readonly answer: Answer;
-  readonly url: string | undefined;
+  readonly key: string | undefined;
   readonly at: number;
   readers: number;
 }
@@ -163,16 +163,16 @@ class UnreadAnswers {
   }
 
   /** A large answer of a moment ago to the same request. Without it, clients that ask again and again would have each answer built anew. */
-  recent(url: string | undefined): Answer | undefined {
+  recent(key: string): Answer | undefined {
     const since = performance.now() - SHARED_FOR_MS;
     for (const each of this.#unread.values())
-      if (each.url === url && each.at >= since && Buffer.byteLength(each.answer.body) > SMALL_BYTES) return each.answer;
+      if (each.key === key && each.at >= since && Buffer.byteLength(each.answer.body) > SMALL_BYTES) return each.answer;
     return undefined;
   }
 
-  add(answer: Answer, url: string | undefined): void {
+  add(answer: Answer, key: string | undefined): void {
     const { body } = answer;
-    const found = this.#unread.get(body) ?? { answer, url, at: performance.now(), readers: 0 };
+    const found = this.#unread.get(body) ?? { answer, key, at: performance.now(), readers: 0 };
     if (found.readers === 0) this.#bytes += Buffer.byteLength(body);
     found.readers += 1;
     this.#unread.set(body, found);
@@ -272,12 +272,12 @@ export function createStatusServer(options: StatusServerOptions) {
   const statusPage = oncePerTurn(async (query: UserQuery) => Buffer.from(options.page(await status(), query)), addressOfUsers);
   const statusJson = oncePerTurn(async () => Buffer.from(jsonLine(await status())));
   const metricsText = oncePerTurn(async () => Buffer.from(await metrics.text(await status())));
+  const logText = oncePerTurn(async () => Buffer.from(options.log?.() ?? ''));
   const connections = new Connections(MAX_CONNECTIONS);
   const unread = new UnreadAnswers();
   let sending = Promise.resolve();
 
-  async function answer(request: IncomingMessage): Promise<Answer> {
-    const target = targetOf(request.url);
+  async function answer(request: IncomingMessage, target: Target | undefined): Promise<Answer> {
     if (target === undefined) return text(400, 'malformed path');
     const { path, parameters } = target;
     const { method = 'GET' } = request;
@@ -287,12 +287,12 @@ export function createStatusServer(options: StatusServerOptions) {
     if (refusal !== undefined) return text(refusal.code, refusal.reason);
     if (path === '/-/reload') return reload(request, method);
     if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is supported');
-    const recent = unread.recent(request.url);
+    const recent = unread.recent(sharedBy(target));
     if (recent !== undefined) return recent;
     if (path === '/' || path === '/status') return usersPage(parameters);
     if (path === '/status.json') return json(200, await statusJson());
     if (path === '/metrics') return { code: 200, type: metrics.contentType, body: await metricsText() };
-    if (path === '/debug/log' && options.log !== undefined) return { code: 200, type: 'text/plain; charset=utf-8', body: options.log() };
+    if (path === '/debug/log' && options.log !== undefined) return { code: 200, type: 'text/plain; charset=utf-8', body: await logText() };
     if (path.startsWith(USER_PAGES)) return userPage(await status(), path.slice(USER_PAGES.length));
     if (path.startsWith(USER_REPORTS)) return userReport(await status(), path.slice(USER_REPORTS.length));
     if (path === '/runbooks' || path === '/runbooks/') return page(runbookIndex());
@@ -326,10 +326,11 @@ export function createStatusServer(options: StatusServerOptions) {
     connections.used(connection);
     connection.asked();
     const isHead = request.method === 'HEAD';
+    const target = targetOf(request.url);
     const send = async (wanted: Answer): Promise<void> => {
       if (connection.destroyed) return;
       const found = unread.hasRoomFor(wanted) ? wanted : TOO_MUCH_UNREAD;
-      unread.add(found, request.url);
+      unread.add(found, target === undefined ? undefined : sharedBy(target));
       response.once('close', () => {
         unread.remove(found);
         connection.answered();
@@ -349,7 +350,7 @@ export function createStatusServer(options: StatusServerOptions) {
       return;
     }
     request.resume();
-    answer(request).then(send, () => send(text(500, 'internal error')));
+    answer(request, target).then(send, () => send(text(500, 'internal error')));
   }
 
   // A connection bounds the time of each request and answer; Node only announces it.
@@ -382,9 +383,19 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-function targetOf(url: string | undefined): { readonly path: string; readonly parameters: URLSearchParams } | undefined {
-  // An absolute form, or a second slash, would name another host.
-  if (url !== undefined && !/^\/(?!\/)/.test(url)) return undefined;
+interface Target {
+  readonly path: string;
+  readonly parameters: URLSearchParams;
+}
+
+/** Requests with the same key have the same answer: only the page of users has parameters. */
+function sharedBy({ path, parameters }: Target): string {
+  return path === '/' || path === '/status' ? `${path}?${parameters}` : path;
+}
+
+function targetOf(url: string | undefined): Target | undefined {
+  // An absolute form, or a second slash or a backslash, would name another host.
+  if (url !== undefined && !/^\/(?![/\\])/.test(url)) return undefined;
   try {
     const { pathname, searchParams } = new URL(url ?? '/', 'http://agent');
     return { path: decodeURIComponent(pathname), parameters: searchParams };

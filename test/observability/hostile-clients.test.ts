@@ -177,6 +177,7 @@ describe('malformed requests', () => {
     '/status?q=1&page=99999999999999999999',
     '/%zz',
     '//etc',
+    '/\\evil.example/status',
     'http://evil.example/status',
     '*',
   ])('the path %s is not found or malformed', async (path) => {
@@ -302,6 +303,18 @@ describe('idle and slow clients', () => {
     expect([(await ask('GET', '/status')).code, (await ask('GET', '/-/healthy')).code]).toEqual([503, 200]);
     for (const socket of sockets) socket.destroy();
     await expect.poll(async () => (await ask('GET', '/status')).code).toBe(200);
+  });
+
+  test('the log is built once for all that ask at once', async ({ onTestFinished }) => {
+    let built = 0;
+    const log = () => {
+      built += 1;
+      return 'x'.repeat(1_000_000);
+    };
+    const { sendRaw } = await serve(onTestFinished, { log });
+    const get = (number: number) => `GET /debug/log?${number} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, number) => sendRaw(get(number))));
+    expect([answers.every((answer) => answer.startsWith('HTTP/1.1 200')), built < 30]).toEqual([true, true]);
   });
 
   test('a reload may take longer than the request timeout', async ({ onTestFinished }) => {
