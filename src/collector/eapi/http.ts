@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { TLSSocket } from 'node:tls';
 import { buildConnector, HttpClient, HttpError, wordsOfBody } from '../../lib/http.ts';
 import { AgentError, DeadlineExceeded, describeError, isAgentError, Stopped, singleFlight, withDeadline } from '../../lib/index.ts';
@@ -80,13 +81,30 @@ async function verifyOptions({ text }: EapiEndpoint, tls: EapiTls) {
       return { rejectUnauthorized: true };
     case 'ca':
       try {
-        return { ca: await readFile(tls.caFile, 'utf8'), servername: tls.serverName, rejectUnauthorized: true };
+        return { ca: await readAuthorities(tls.caFile), servername: tls.serverName, rejectUnauthorized: true };
       } catch (cause) {
         throw new AgentError('EAPI__TLS', { endpoint: text, problem: `the CA file cannot be read: ${describeError(cause)}` }, { cause });
       }
     case 'fingerprint':
     case 'insecure':
       return { rejectUnauthorized: false };
+  }
+}
+
+/** The authorities of a system have a quarter of it. */
+const MAX_CA_BYTES = 1 << 20;
+
+/** Never waits for a writer, and never reads on without an end. For an empty text, Node would take the authorities of the system. */
+async function readAuthorities(file: string): Promise<string> {
+  const opened = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const { buffer, bytesRead } = await opened.read(Buffer.alloc(MAX_CA_BYTES), 0, MAX_CA_BYTES);
+    if (bytesRead === MAX_CA_BYTES) throw new Error(`it has ${MAX_CA_BYTES} bytes or more`);
+    const text = buffer.toString('utf8', 0, bytesRead);
+    if (!text.includes('CERTIFICATE-----')) throw new Error('it contains no certificate');
+    return text;
+  } finally {
+    await opened.close();
   }
 }
 

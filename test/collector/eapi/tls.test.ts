@@ -27,6 +27,7 @@ describe('an https endpoint', () => {
     await writeFile(join(directory, 'named.pem'), named.cert);
     await writeFile(join(directory, 'foreign.pem'), foreign.cert);
     await writeFile(join(directory, 'nonsense.pem'), 'not a certificate');
+    await writeFile(join(directory, 'empty.pem'), '');
   });
   afterAll(() => rm(directory, { recursive: true }));
   afterEach(() => fixture?.end());
@@ -75,6 +76,16 @@ describe('an https endpoint', () => {
       'to be checked with a file that is not there',
       () => ({ kind: 'ca', caFile: join(directory, 'absent.pem') }),
       /the CA file cannot be read: ENOENT/,
+    ],
+    [
+      'to be checked with an empty file, which Node takes for the authorities of the system',
+      () => ({ kind: 'ca', caFile: join(directory, 'empty.pem') }),
+      /the CA file cannot be read: it contains no certificate/,
+    ],
+    [
+      'to be checked with a file without an end',
+      () => ({ kind: 'ca', caFile: '/dev/zero' }),
+      /the CA file cannot be read: it has 1048576 bytes or more/,
     ],
   ];
   for (const [name, tls, problem] of refusals) {
