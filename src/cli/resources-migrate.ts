@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { decodeText, loadKeypair, readSmallFile, writeWhole } from '../config/index.ts';
-import { AgentError, describeError, systemClock } from '../lib/index.ts';
+import { AgentError, describeError, JsonTooComplex, oneLine, requireSimpleJson, systemClock } from '../lib/index.ts';
 import { count, jsonLine, tableLines } from '../observability/index.ts';
 import { type Address, isAddress } from '../serviceability/index.ts';
 import {
@@ -251,8 +251,10 @@ function writePlan(
   }
 }
 
-/** A plan of 100,000 users has about 25 MB. */
+/** A plan of 100,000 users has about 25 MB and 1.6 million values, half of them in its longest list. */
 const MAX_PLAN_BYTES = 64 * 1024 * 1024;
+const MAX_PLAN_VALUES = 4_000_000;
+const MAX_PLAN_MEMBERS = 500_000;
 
 /** Throws RESOURCES__PLAN_UNREADABLE: missing, too large, cut, or not a plan. */
 function readPlan(file: string): PlanFile {
@@ -266,13 +268,15 @@ function readPlan(file: string): PlanFile {
   }
   let json: unknown;
   try {
+    requireSimpleJson(text, MAX_PLAN_VALUES, MAX_PLAN_MEMBERS);
     json = JSON.parse(text);
   } catch (error) {
+    if (error instanceof JsonTooComplex) throw unreadable(error.message, error);
     // A step ends with a brace, too, but not on a line of its own.
     throw unreadable(text.trimEnd().endsWith('\n}') ? 'it is not JSON' : 'it is cut: its end is missing', error);
   }
   const parsed = PLAN_FILE.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw unreadable(`${issue?.path.join('.') || 'the file'}: ${issue?.message ?? 'it is not a plan'}`);
+  throw unreadable(oneLine(`${issue?.path.join('.') || 'the file'}: ${issue?.message ?? 'it is not a plan'}`));
 }

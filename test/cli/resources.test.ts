@@ -212,6 +212,11 @@ describe.concurrent('a migration', () => {
     };
     expect(await apply(text.slice(0, text.length / 2))).toEqual([1, expect.stringContaining('it is cut: its end is missing')]);
     expect(await apply(text.slice(0, text.indexOf('},\n') + 1))).toEqual([1, expect.stringContaining('it is cut: its end is missing')]);
+    expect(await apply(text.replace('"extensions": [', `"extensions": [${'['.repeat(100_000)}`))).toEqual([
+      1,
+      expect.stringContaining('JSON nested deeper than 32 levels'),
+    ]);
+    expect((await apply(text.replace('"format"', `"${'x'.repeat(100_000)}"`)))[1]?.toString().length).toBeLessThan(500);
     expect(await apply(text.replace('"format"', '"form"'))).toEqual([1, expect.stringContaining('cannot be used: ')]);
     expect(await apply(text.replace(/"genesisHash": "\w+"/, `"genesisHash": "${ZERO_ADDRESS}"`))).toEqual([
       1,
