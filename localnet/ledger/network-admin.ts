@@ -3,6 +3,7 @@ import {
   type Address,
   accessPassAddress,
   contributorAddress,
+  currentInterfaces,
   type Device,
   type DeviceInterface,
   decodeAccessPass,
@@ -149,6 +150,7 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
   }
 
   function deployedLink(deviceA: Address, deviceZ: Address, code: string): Address {
+    if (deviceA === deviceZ) throw new WorldError('a link has two devices');
     const index = nextIndex();
     const { address, bump } = linkAddress(programId, index);
     const link: Link = {
@@ -175,7 +177,11 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
   }
 
   function embeddedInterface({ device, name, kind, withAddress }: NewInterface): Address {
+    const found = existing(device);
+    if (currentInterfaces(found).some((one) => one.kind === 'known' && one.name === name))
+      throw new WorldError(`${device} has an interface ${name} already`);
     const isLoopback = kind === 'loopback';
+    if (withAddress === true && !isLoopback) throw new WorldError('only a loopback gets an address');
     const added: FullInterface = {
       ...physicalInterface(name),
       ...(isLoopback && {
@@ -185,7 +191,6 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
       }),
       ipNet: withAddress === true ? { address: ipv4FromNumber(take('devicetunnelblock')), prefixLength: 32 } : UNSPECIFIED_NETWORK,
     };
-    const found = existing(device);
     const current: DeviceInterface = { kind: 'known', ...added, flexAlgoNodeSegments: [], surplus: new Uint8Array() };
     const deprecatedInterfaces = [...found.deprecatedInterfaces, { layout: 1 as const, ...added }];
     write(device, encodeDevice({ ...found, deprecatedInterfaces, interfaces: [...found.interfaces, current] }));

@@ -194,6 +194,17 @@ test('a deployed network has no byte of RFC-11: users of 206 bytes, links, group
   expect(decodeGlobalState(dataOf(globalStateAddress(ledger.programId).address)).accountIndex).toBe(7n);
 });
 
+test('what the deployed program refuses is not made: a link of one device, an interface twice, an address of a physical one', () => {
+  const { admin } = ledger;
+  const count = (): number => [...ledger.bank.replica().view('processed').accountsOf(ledger.programId)].length;
+  const before = count();
+  expect(() => admin.createLink({ deviceA: device, deviceZ: device, code: 'dz1:dz1' })).toThrow('a link has two devices');
+  expect(() => admin.createInterface({ device, name: 'Ethernet9', kind: 'physical', withAddress: true })).toThrow('only a loopback');
+  admin.createInterface({ device, name: 'Ethernet9', kind: 'physical' });
+  expect(() => admin.createInterface({ device, name: 'Ethernet9', kind: 'loopback' })).toThrow('has an interface Ethernet9 already');
+  expect(count()).toBe(before);
+});
+
 test('a legacy network has those accounts under the program of RFC-11', () => {
   const legacy = createLocalLedger({ program: 'legacy', clock: createTestClock(), random: () => 0.5 });
   const { admin } = legacy;
