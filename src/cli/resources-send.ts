@@ -71,6 +71,9 @@ const EXPIRY_CHECK_MS = 30_000;
 const PATIENCE_MS = 30_000;
 const MAX_EXPIRIES = 3;
 
+/** The payer has no account, or not enough for the fee or to keep its own account. */
+const CANNOT_PAY: readonly string[] = ['AccountNotFound', 'InsufficientFundsForFee', 'InsufficientFundsForRent'];
+
 interface Waiting {
   readonly instructions: readonly LabeledInstruction[];
   /** How often it has expired. */
@@ -179,7 +182,7 @@ class Sender {
     const attempts = new SendAttempts(wire);
     // A node from before the newest confirmation would refuse what builds on it.
     const outcome = await rpc.sendTransaction(attempts, { skipPreflight: false, minContextSlot: this.newestSlot }, signal);
-    if (outcome.kind === 'rejected' && outcome.err !== 'BlockhashNotFound') throw this.#rejection(outcome.err, instructions);
+    if (outcome.kind === 'rejected' && outcome.err !== 'BlockhashNotFound') throw this.#rejection(outcome.err, instructions, outcome.logs);
     if (outcome.kind === 'rejected' || outcome.kind === 'not-sent') {
       this.#blockhash = undefined;
       throw outcome.error ?? new Error('a node does not know the blockhash yet');
@@ -261,11 +264,15 @@ class Sender {
     return new AgentError('RESOURCES__INTERRUPTED', { confirmed: this.#confirmed, total: this.#total, problem }, { cause });
   }
 
-  #rejection(err: unknown, instructions: readonly LabeledInstruction[]): AgentError {
+  #rejection(err: unknown, instructions: readonly LabeledInstruction[], logs: readonly string[] = []): AgentError {
     const failure = parseTransactionFailure(err);
     const label =
       'instructionIndex' in failure && failure.instructionIndex !== undefined ? instructions[failure.instructionIndex]?.label : undefined;
-    const problem = `${label === undefined ? '' : `${label}: `}${describeTransactionFailure(failure)}`;
+    // The System program's own error has a number that is another error of the serviceability program.
+    const shortage = logs.find((line) => /^Transfer: insufficient lamports \d+, need \d+$/.test(line));
+    const isPoor = shortage !== undefined || (failure.kind === 'transaction-error' && CANNOT_PAY.includes(failure.name));
+    const reason = shortage ?? describeTransactionFailure(failure);
+    const problem = `${label === undefined ? '' : `${label}: `}${isPoor ? `the key ${this.#options.signer.address} cannot pay: ` : ''}${reason}`;
     return new AgentError('RESOURCES__REJECTED', { confirmed: this.#confirmed, total: this.#total, problem });
   }
 }

@@ -109,6 +109,19 @@ test('a rejected instruction is named with its step, and the confirmed ones are 
   );
 });
 
+test.each([
+  ['AccountNotFound', [], 'the transaction was refused with AccountNotFound'],
+  [
+    { InstructionError: [1, { Custom: 1 }] },
+    ['Program log: Instruction: CreateResourceExtension', 'Transfer: insufficient lamports 5000, need 30000'],
+    'Transfer: insufficient lamports 5000, need 30000',
+  ],
+] as const)('a key that cannot pay is named: %j', async (err, logs, words) => {
+  const ledger = fakeLedger({ sendTransaction: async () => ({ kind: 'rejected', err, logs }) });
+  const step = typeof err === 'string' ? '' : 'step 1: ';
+  await expect(send(ledger).result).rejects.toThrow(`was rejected: ${step}the key ${signer.address} cannot pay: ${words}`);
+});
+
 test.each(['at its preflight', 'on the chain'] as const)(
   'a transaction that is rejected %s because another run did some of it is sent again with the others',
   async (where) => {
