@@ -1,6 +1,6 @@
 import type { AgentListener } from '../agent/events.ts';
 import type { StatusIntent } from '../bgp/index.ts';
-import { jsonLine, lineDrawer, milliseconds } from '../observability/index.ts';
+import { jsonLine, lineDrawer, rttText } from '../observability/index.ts';
 import { type Address, encodeSetUserBgpStatus, formatNetworkV4 } from '../serviceability/index.ts';
 
 /** An intended write, as `--dry-run` prints it. */
@@ -91,5 +91,5 @@ const INTENT_COLUMNS: readonly Column[] = [
   { title: 'PEER', width: 15, cell: ({ peer }) => peer ?? '-' },
   { title: 'CHANGE', width: 15, cell: ({ from, to }) => (from === to ? `stays ${to}` : `${from} → ${to}`) },
   { title: 'REASON', width: 10, cell: ({ reason }) => reason },
-  { title: 'RTT', width: 10, cell: ({ rttNs }) => (rttNs > 0n ? milliseconds(rttNs) : '-') },
+  { title: 'RTT', width: 10, cell: ({ rttNs }) => (rttNs > 0n ? rttText(rttNs) : '-') },
 ];

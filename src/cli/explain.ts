@@ -1,7 +1,7 @@
 import { jitterShare } from '../bgp/index.ts';
 import type { PolicyConfig } from '../config/index.ts';
 import { AgentError } from '../lib/index.ts';
-import { HOLD_REASON_TEXT, jsonLine, milliseconds, printable, span } from '../observability/index.ts';
+import { HOLD_REASON_TEXT, jsonLine, printable, rttText, span } from '../observability/index.ts';
 import { parseNetworkV4, ServiceabilityError, tunnelSides } from '../serviceability/index.ts';
 import { askRunningAgent, type ExplainedUser, readStatusOnce, type StatusExcerpt } from './agent-status.ts';
 import { type CommandBody, type ExitCode, loadChosen } from './command.ts';
@@ -136,7 +136,7 @@ function record({ ledger: { status, reportedAtSlot, lastUpAtSlot, rttNs, ageMs }
   if (reportedAtSlot === 0n) return 'never reported';
   const age = ageMs === null ? 'at an unknown time' : `${span(ageMs)} ago`;
   const up = lastUpAtSlot === 0n ? 'never up' : `last up in slot ${lastUpAtSlot}`;
-  return `${status}, reported ${age} in slot ${reportedAtSlot}, ${up}, RTT ${milliseconds(rttNs)}`;
+  return `${status}, reported ${age} in slot ${reportedAtSlot}, ${up}, RTT ${rttText(rttNs)}`;
 }
 
 function refresh({ user, ledger, observation }: ExplainedUser, { refreshInterval, refreshJitter }: DescribeUserOptions['policy']): string {

@@ -1,7 +1,7 @@
 import PQueue from 'p-queue';
 import type { AgentConfig } from '../config/index.ts';
 import { AgentError, backoffDelays, type Clock, type EpochMs, epochMs, isAgentError, systemClock } from '../lib/index.ts';
-import { type Cell, count, csvLine, jsonLine, milliseconds, span, type Tone, tableLines, tableStyle } from '../observability/index.ts';
+import { type Cell, count, csvLine, jsonLine, rttText, span, type Tone, tableLines, tableStyle } from '../observability/index.ts';
 import { type ExecutedInstruction, instructionsOf } from '../publisher/index.ts';
 import { decodeOwned, type LedgerRpcClient, type ListedTransaction, readNetworkUsers } from '../rpc/index.ts';
 import {
@@ -496,7 +496,7 @@ function periodCells({ status, reason, fromMs, untilMs, first, reports }: Period
     span(untilMs - fromMs),
     [status, TONES[status]],
     String(first?.slot ?? '–'),
-    report === undefined ? '–' : milliseconds(report.rttNs),
+    report === undefined ? '–' : rttText(report.rttNs),
     reports === 0 ? '–' : String(reports),
     reason === null ? (report?.writer ?? '–') : PERIOD_REASONS[reason],
   ];

@@ -30,11 +30,13 @@ export function reportFailure(
   return isConfig ? 2 : 1;
 }
 
+const fittingFormat = ({ isTerminal, isJournal }: Output) => (isTerminal ? 'pretty' : isJournal === true ? 'journald' : 'json');
+
 /** One log line about an unexpected error. */
 function logInternalError(message: string, error: unknown, stderr: Output): void {
   createLogger({
     level: 'error',
-    format: stderr.isTerminal ? 'pretty' : stderr.isJournal === true ? 'journald' : 'json',
+    format: fittingFormat(stderr),
     destination: stderr,
   }).error(message, { error: asError(error) });
 }
@@ -72,8 +74,7 @@ export function openLog(
   { stderr, environment = {} }: Pick<CommandIo, 'stderr'> & Partial<Pick<CommandIo, 'environment'>>,
   recent?: RecentLines,
 ): Logger {
-  const fitting = stderr.isTerminal ? 'pretty' : stderr.isJournal === true ? 'journald' : 'json';
-  const chosen = format === 'auto' ? fitting : format;
+  const chosen = format === 'auto' ? fittingFormat(stderr) : format;
   const write = (line: string): void => {
     recent?.push(line);
     stderr.write(line);

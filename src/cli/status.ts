@@ -5,9 +5,9 @@ import {
   count,
   csvLine,
   jsonLine,
-  milliseconds,
   paint,
   printable,
+  rttText,
   span,
   type Tone,
   tableLines,
@@ -86,7 +86,7 @@ const COLUMNS: readonly Column[] = [
   ['STATE', ({ state }) => [state, TONES[state]]],
   ['LAST UP', ({ lastUpMs }) => ago(lastUpMs)],
   ['REPORTED', ({ ageMs }) => ago(ageMs)],
-  ['RTT', ({ rttNs }) => milliseconds(rttNs)],
+  ['RTT', ({ rttNs }) => rttText(rttNs)],
 ];
 const EXTRA: Readonly<Record<ExtraColumn, Column>> = {
   tenant: ['TENANT', ({ tenant }) => tenant ?? '–'],

@@ -143,7 +143,8 @@ export function span(ms: number | null): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
-export function milliseconds(ns: bigint): string {
+/** A round-trip time. */
+export function rttText(ns: bigint): string {
   return ns === 0n ? '–' : `${(Number(ns) / 1e6).toFixed(2)} ms`;
 }
 

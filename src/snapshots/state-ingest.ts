@@ -124,8 +124,7 @@ export async function probeStateIngest({ url, timeoutMs, clock }: StateIngestPro
     const wanted = wantedOf(reply);
     if (wanted === undefined)
       throw new AgentError('SNAPSHOT__SERVER_MALFORMED', { server, request, problem: 'it is not a list of what to collect' });
-    const date = Date.parse(reply.header('date') ?? '');
-    return { wanted, latencyMs, skewMs: Number.isNaN(date) ? undefined : date - (sentAt + latencyMs / 2) };
+    return { wanted, latencyMs, skewMs: skewOf(reply, epochMs(sentAt + latencyMs / 2)) };
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof AgentError) throw error;

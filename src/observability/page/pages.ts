@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { type AgentStatus, type Finding, sessionSummary } from '../findings.ts';
 import type { UserReport } from '../status.ts';
-import { clockTime, HOLD_REASON_TEXT, milliseconds, shortKey, sol, span } from '../text.ts';
+import { clockTime, HOLD_REASON_TEXT, rttText, shortKey, sol, span } from '../text.ts';
 import { html, layout, type Markup, SCRIPT, STYLE, type Tone, verdictBox, withCode } from './html.ts';
 import { eventList, flapStrip, parts, signatureText, transactions } from './sections.ts';
 import { ALL_USERS, stateOfUser, type UserQuery, usersSection, waitText } from './users.ts';
@@ -71,7 +71,7 @@ function factsOf(user: UserReport, { now, network }: AgentStatus): readonly (rea
     ...(downReason === null ? [] : [['Down because', html`${downReason}`] as const]),
     [
       'Ledger',
-      html`<span class="${ledger.status}">${ledger.status}</span>${ledger.ageMs === null ? '' : `, reported ${span(ledger.ageMs)} ago in slot ${ledger.reportedAtSlot}`}, last up in slot ${ledger.lastUpAtSlot}, RTT ${milliseconds(ledger.rttNs)}`,
+      html`<span class="${ledger.status}">${ledger.status}</span>${ledger.ageMs === null ? '' : `, reported ${span(ledger.ageMs)} ago in slot ${ledger.reportedAtSlot}`}, last up in slot ${ledger.lastUpAtSlot}, RTT ${rttText(ledger.rttNs)}`,
     ],
     [
       'Flaps',

@@ -1,6 +1,6 @@
 import { type AgentStatus, isActivated } from '../findings.ts';
 import type { UserReport } from '../status.ts';
-import { HOLD_REASON_TEXT, milliseconds, shortKey, span } from '../text.ts';
+import { HOLD_REASON_TEXT, rttText, shortKey, span } from '../text.ts';
 import { type Column, html, type Markup, table } from './html.ts';
 
 /** The states by which the page groups users, faults first: the title of the group, and the words of the link to it. */
@@ -157,7 +157,7 @@ const COLUMNS: readonly Column<UserReport>[] = [
     cell: ({ ledger }) =>
       html`<span class="${ledger.status}">${ledger.status}</span>${ledger.ageMs === null ? '' : `, ${span(ledger.ageMs)} old`}`,
   },
-  { title: 'RTT', isTitled: true, cell: ({ ledger }) => (ledger.rttNs === 0n ? '' : milliseconds(ledger.rttNs)) },
+  { title: 'RTT', isTitled: true, cell: ({ ledger }) => (ledger.rttNs === 0n ? '' : rttText(ledger.rttNs)) },
   { title: 'Remark', kind: 'wrap', cell: remark },
 ];
 
