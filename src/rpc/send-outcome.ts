@@ -36,7 +36,8 @@ import type { EndpointUrl, RpcFailure, RpcReply } from './transport.ts';
 
 /**
  * The outcome of one attempt, or of all attempts with the same bytes.
- * accepted: a node took it or already had it. unknown: a node may have it. Both may land; `error` is the newest one since it was last accepted.
+ * accepted: a node took it, or says that it already has it. unknown: a node may have it. Both may land; `error` is the newest one since it was last
+ * taken.
  * rejected: a node refused it in preflight, and no node can have it. not-sent: no node can have it, for any other reason.
  */
 export type SendOutcome =
@@ -95,7 +96,7 @@ export class SendAttempts {
   /** Ends an attempt. One that has ended can no longer be refused. */
   end(attempt: SendAttempt, outcome: SendOutcome): void {
     const wasOpen = this.#open.delete(attempt);
-    this.#newestError = outcome.kind === 'accepted' ? undefined : (outcome.error ?? this.#newestError);
+    this.#newestError = outcome.kind === 'accepted' ? outcome.error : (outcome.error ?? this.#newestError);
     if (outcome.kind === 'accepted') this.#mayLand = 'accepted';
     else if (outcome.kind === 'unknown') this.#mayLand ??= 'unknown';
     else if (!wasOpen) return;
@@ -158,8 +159,9 @@ export function readSendReply(
         : badAnswer('a result that is not a signature', url, 'sendTransaction', reply.value),
     );
   }
-  if (saysAlreadyProcessed(reply)) return { outcome: { kind: 'accepted' } };
   const failure = toEndpointError(reply, url, 'sendTransaction');
+  // In words that no node uses it may mean something else, which is the cause if nothing lands.
+  if (saysAlreadyProcessed(reply)) return { outcome: { kind: 'accepted', error: isOfNode(reply) ? undefined : failure.error } };
   const rejection = reply.kind === 'rpc-error' ? readRejection(reply) : undefined;
   if (rejection !== undefined) return { outcome: { ...rejection, error: failure.error } };
   return isRefusedForCertain(reply) ? { outcome: { kind: 'not-sent', error: failure.error }, failure } : unknown(failure);
@@ -175,6 +177,11 @@ function saysAlreadyProcessed(reply: RpcFailure): boolean {
   if (reply.kind !== 'rpc-error') return ALREADY_PROCESSED.test(reply.text ?? '');
   const { err } = isRecord(reply.data) ? reply.data : {};
   return ALREADY_PROCESSED.test(`${reply.message} ${JSON.stringify(err)}`);
+}
+
+/** A node's own AlreadyProcessed. */
+function isOfNode(reply: RpcFailure): boolean {
+  return reply.kind === 'rpc-error' && reply.code === PREFLIGHT_FAILED;
 }
 
 /** The preflight's refusal, where the reply is one with all its parts. */

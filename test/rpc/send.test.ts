@@ -182,6 +182,15 @@ describe('repeated sends', () => {
     await rpc.close();
   });
 
+  test('rule 20: the outcome of a send that an endpoint claims to have already quotes the endpoint, in case nothing lands', async () => {
+    fakes[0]?.always({ status: 403, body: 'Your IP has already been blocked' });
+    const outcome = await send([fakes[0]?.url ?? '']);
+    expect(outcome).toMatchObject({
+      kind: 'accepted',
+      error: { message: expect.stringContaining('HTTP status 403: Your IP has already been blocked') },
+    });
+  });
+
   test.each(REFUSALS)('rule 20: the outcome of a send that was accepted quotes the repeat that %s', async (then) => {
     const { rpc, clock } = rpcOver([first('accepts', then)]);
     const attempts = new SendAttempts(WIRE);
