@@ -106,7 +106,10 @@ export class FailureHandler {
     };
     switch (failure.kind) {
       case 'transaction-error':
-        return this.#classifyName(failure.name, signature, problem) ?? unexplained;
+        // Account 0 pays. Another one that is short of rent is one user's, and the error does not say whose.
+        return failure.name === 'InsufficientFundsForRent' && (failure.accountIndex ?? 0) > 0
+          ? unexplained
+          : (this.#classifyName(failure.name, signature, problem) ?? unexplained);
       case 'program-error':
         return rejectedUser(failure.code === NOT_ALLOWED ? 'not-allowed' : 'user', transaction, failure, problem) ?? unexplained;
       case 'instruction-error':

@@ -611,6 +611,20 @@ describe('a rejected user that the endpoint does not name', () => {
     expect(ledger.sends.length).toBeLessThan(20);
   });
 
+  test('rule 19: a user whose account is short of rent is isolated, and halts nothing', async () => {
+    const { clock, setDesired, ledger, history, linesOf, worker } = setUp();
+    setDesired(up(900));
+    await clock.advance(2_000);
+    const err = { InsufficientFundsForRent: { account_index: 2 } };
+    ledger.state.fate = ({ writes }) =>
+      writes.some(({ user }) => user === keyNumber(3)) ? { outcome: { kind: 'rejected', err, logs: [] } } : {};
+    setDesired(up(...range(5)));
+    await clock.advance(10_000);
+    expect(worker.halted).toBeUndefined();
+    expect(history().length).toBe(range(5).length);
+    expect(linesOf('rejected')).toEqual(['rejected u3 up: WRITE__USER_REJECTED']);
+  });
+
   test('bisection blames no user while every transaction fails', async () => {
     const { clock, setDesired, ledger, worker, history } = setUp();
     setDesired(up(900));
