@@ -175,7 +175,12 @@ export function problemsOf(
     ];
   }
   if (mayBeSecret(meta, found)) {
-    const isOneUrl = meta.form === 'urls' && typeof found === 'string' && typeof path.at(-1) !== 'number';
+    if (meta.form === 'urls' && typeof found === 'string' && typeof path.at(-1) === 'number') {
+      // The rest of it may be a secret.
+      const [scheme] = /^[a-z][a-z0-9+.-]*:\/\//i.exec(found) ?? [];
+      return [{ path, problem: `expected an https:// or http:// address${scheme === undefined ? '' : `, got one of ${scheme}`}` }];
+    }
+    const isOneUrl = meta.form === 'urls' && typeof found === 'string';
     const isUnexpanded = meta.form === 'file' && typeof found === 'string' && UNEXPANDED.test(found);
     const hint = isOneUrl ? ', got one string: write [ and ] around it' : isUnexpanded ? '; ~ and $NAME are not expanded' : '';
     return [{ path, problem: `expected ${meta.expects}${hint}` }];
