@@ -92,7 +92,7 @@ const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const;
  *
  *   SIGINT, SIGTERM ──► signal aborts, the program ends in order ──► exit code of the program
  *   the same again  ──► 130, 143 at once
- *   SIGHUP          ──► what the program does about it; without that, as SIGTERM
+ *   SIGHUP          ──► what the program does about it; without that, as SIGTERM; nothing while `run` loads
  *   SIGUSR1, 2      ──► nothing
  *   stdout closed   ──► signal aborts (`| head` ended)
  *   uncaught        ──► one log line, 1
@@ -111,7 +111,9 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
       stop(name);
     });
   }
-  let hangUp = (): void => stop('SIGHUP');
+  const args = process.argv.slice(2);
+  // It reads its configuration after this, so there is nothing to reload yet.
+  let hangUp = (): void => (args.includes('run') ? undefined : stop('SIGHUP'));
   process.on('SIGHUP', () => hangUp());
   for (const name of IGNORED_SIGNALS) process.on(name, () => undefined);
   emptyCoreDumps();
@@ -128,7 +130,7 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
   // Node reads this variable at each connection, and with 0 verifies no certificate at all. `loadConfig` warns of it.
   delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 
-  const code = await program(process.argv.slice(2), {
+  const code = await program(args, {
     stdout,
     stderr,
     environment,

@@ -44,6 +44,16 @@ test.concurrent.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('rule 17: %s ends
   expect([stdout, stderr, code]).toEqual([`stopped by ${signal}\n`, '', 0]);
 });
 
+test.concurrent('rule 17: SIGHUP while `run` loads does not end it', async () => {
+  const child = start('run');
+  await once(child.stdout, 'data');
+  child.kill('SIGHUP');
+  await systemClock.sleep(200);
+  child.kill('SIGTERM');
+  const [stdout, code] = await Promise.all([text(child.stdout), ended(child)]);
+  expect([stdout, code]).toEqual(['stopped by SIGTERM\n', 0]);
+});
+
 test.concurrent.each(['SIGUSR1', 'SIGUSR2'] as const)('rule 17: %s neither ends a command nor opens a debugger', async (signal) => {
   const child = start('orderly');
   await once(child.stdout, 'data');
