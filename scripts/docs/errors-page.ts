@@ -24,7 +24,7 @@ A code never changes its meaning, so match codes, not messages. \`{…}\` in a m
 | exit code | meaning |
 |---|---|
 | 0 | the command is done, or a signal ended it in order |
-| 1 | it failed at run time, by any error whose code does not begin with \`CONFIG__\` |
+| 1 | it failed at run time, by any error whose code does not begin with \`CONFIG__\`, or its output could not be written (a full disk) |
 | 2 | bad usage or configuration, by an error whose code begins with \`CONFIG__\` |
 | 130, 143 | a second SIGINT or SIGTERM ended the command at once |
 

@@ -1,5 +1,6 @@
 import { fstatSync, writeFileSync } from 'node:fs';
 import { close as closeDebugger } from 'node:inspector';
+import { basename } from 'node:path';
 import { configProblems, type LoadedConfig, type LogConfig } from '../config/index.ts';
 import { AgentError, asError, createAbortController, isAgentError, Stopped, visible } from '../lib/index.ts';
 import { createLogger, JOURNAL_PRIORITY, type Logger, printable, type RecentLines, usesColor } from '../observability/index.ts';
@@ -95,12 +96,17 @@ const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const;
  *   SIGHUP          ──► what the program does about it; without that, as SIGTERM; nothing while `run` loads
  *   SIGUSR1, 2      ──► nothing
  *   stdout closed   ──► signal aborts (`| head` ended)
+ *   stdout fails    ──► the same, one line on stderr, 1 (the disk is full)
  *   uncaught        ──► one log line, 1
  */
 export async function runProcess(program: (args: readonly string[], io: CommandIo) => Promise<ExitCode>): Promise<void> {
   const controller = createAbortController();
   const stop = (why: string): void => controller.abort(new Stopped(why));
-  const stdout = guard(process.stdout, 1, () => stop('standard output was closed'));
+  let outputProblem: Error | undefined;
+  const stdout = guard(process.stdout, 1, (error) => {
+    if (!CLOSED.has('code' in error ? error.code : undefined)) outputProblem = error;
+    stop('standard output was closed');
+  });
   const stderr = guard(process.stderr, 2, () => undefined);
 
   let isStopping = false;
@@ -141,7 +147,13 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
     version: typeof __VERSION__ === 'string' ? __VERSION__ : '0.0.0-unbuilt',
   });
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
-  process.exit(code);
+  // A stream reports its errors later than its writes.
+  await new Promise(setImmediate);
+  if (outputProblem === undefined) process.exit(code);
+  const name = basename(process.argv[1] ?? '', '.js');
+  stderr.write(`${name}: standard output is incomplete: ${outputProblem.message}\n`);
+  await flush(process.stderr);
+  process.exit(1);
 }
 
 /**
@@ -156,13 +168,16 @@ function emptyCoreDumps(): void {
   }
 }
 
+/** A reader that has read enough. */
+const CLOSED: ReadonlySet<unknown> = new Set(['EPIPE', 'EOF', 'ECONNRESET', 'ERR_STREAM_DESTROYED']);
+
 /** Makes the closing of a stream an event instead of an exception. */
-function guard(stream: NodeJS.WriteStream, descriptor: number, onClosed: () => void): Output {
+function guard(stream: NodeJS.WriteStream, descriptor: number, onClosed: (error: Error) => void): Output {
   let open = true;
-  stream.on('error', () => {
+  stream.on('error', (error) => {
     if (!open) return;
     open = false;
-    onClosed();
+    onClosed(error);
   });
   const write = (content: string | Uint8Array): void => {
     if (open) stream.write(content);

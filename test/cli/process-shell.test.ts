@@ -110,6 +110,18 @@ test.concurrent('a closed standard output ends the command quietly', async () =>
   expect([stderr, code]).toEqual(['', 0]);
 });
 
+test.runIf(process.platform === 'linux')('output that a full disk does not take is one line and exit code 1', async () => {
+  const full = openSync('/dev/full', 'w');
+  for (const command of ['chatty', 'misled']) {
+    const child = spawn(process.execPath, [join(folder, 'program.js'), command], { stdio: ['ignore', full, 'pipe'] });
+    if (child.stderr === null) throw new Error('standard error is a pipe');
+    const [stderr, code] = await Promise.all([text(child.stderr), ended(child)]);
+    const lines = stderr.split('\n').filter((line) => !line.startsWith('note'));
+    expect([lines, code]).toEqual([['program: standard output is incomplete: ENOSPC: no space left on device, write', ''], 1]);
+  }
+  closeSync(full);
+});
+
 test.concurrent('bidirectional and invisible characters reach neither output as they are', async () => {
   const child = start('misled');
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended(child)]);
