@@ -234,16 +234,6 @@ const SEGMENT_LENGTH = 34;
 /** The shortest element of the first vector: a discriminant and a basic interface without a name. */
 const SHORTEST_DEPRECATED = 18;
 
-/** Reads the first vector; undefined when an element is unreadable, because its end is then unknown. */
-function readDeprecatedInterfaces(reader: AccountReader): readonly DeprecatedInterface[] | undefined {
-  return readAll(reader, SHORTEST_DEPRECATED, readDeprecated);
-}
-
-/** Reads the second, size-prefixed vector; undefined when its sizes do not add up. Unknown versions are kept as bytes. */
-function readInterfaces(reader: AccountReader): readonly DeviceInterface[] | undefined {
-  return readAll(reader, PREFIX_LENGTH, readInterface);
-}
-
 function writeDeprecatedInterface(writer: AccountWriter, element: DeprecatedInterface): void {
   writer.u8(element.layout);
   if (element.layout === 0) writeFields(BASIC_INTERFACE_LAYOUT, writer, element);
@@ -280,6 +270,7 @@ function readAll<T>(reader: AccountReader, shortest: number, read: (reader: Acco
   return elements;
 }
 
+/** Undefined for an unknown layout, whose end is unknown, too. */
 function readDeprecated(reader: AccountReader): DeprecatedInterface | undefined {
   const layout = reader.u8();
   switch (layout) {
@@ -295,6 +286,7 @@ function readDeprecated(reader: AccountReader): DeprecatedInterface | undefined 
   }
 }
 
+/** Undefined when its size does not fit. Unknown versions are kept as bytes. */
 function readInterface(reader: AccountReader): DeviceInterface | undefined {
   const length = reader.u16() - PREFIX_LENGTH;
   const version = reader.u8();
@@ -324,9 +316,9 @@ function writeSegments(writer: AccountWriter, segments: readonly FlexAlgoNodeSeg
 export function decodeDevice(data: Uint8Array): Device {
   const reader = openAccount(data, 'device');
   const head = readFields(HEAD_LAYOUT, reader);
-  const deprecated = readOrKeep(data, reader, 'deprecatedInterfaces', readDeprecatedInterfaces);
+  const deprecated = readOrKeep(data, reader, 'deprecatedInterfaces', SHORTEST_DEPRECATED, readDeprecated);
   const counters = readFields(COUNTERS_LAYOUT, reader);
-  const current = readOrKeep(data, reader, 'interfaces', readInterfaces);
+  const current = readOrKeep(data, reader, 'interfaces', PREFIX_LENGTH, readInterface);
   const unreadTail = deprecated.unreadTail ?? current.unreadTail;
   const device = { ...head, deprecatedInterfaces: deprecated.elements, ...counters, interfaces: current.elements };
   return unreadTail === undefined ? device : { ...device, unreadTail };
@@ -350,14 +342,15 @@ function readOrKeep<T>(
   data: Uint8Array,
   reader: AccountReader,
   from: UnreadTail['from'],
-  read: (reader: AccountReader) => readonly T[] | undefined,
+  shortest: number,
+  read: (reader: AccountReader) => T | undefined,
 ): { readonly elements: readonly T[]; readonly unreadTail?: UnreadTail } {
   if (reader.remaining === 0) {
     reader.cutHere();
     return { elements: [] };
   }
   const start = reader.offset;
-  const elements = read(reader);
+  const elements = readAll(reader, shortest, read);
   if (elements !== undefined) return { elements };
   reader.cutHere();
   return { elements: [], unreadTail: { from, bytes: new Uint8Array(data.subarray(start)) } };
