@@ -387,9 +387,11 @@ function* draftedClaims(network: NetworkAccounts, findings: AuditFinding[]): Gen
   function* tracked(each: Claim, stored: number | undefined): Generator<Claim> {
     const pool = pools.get(keyOf('drafted', each.pool, each.device));
     const [own] = pool?.slotsOf(each.value) ?? [];
-    const usable = own === undefined || pool?.isReserved(own) === true ? undefined : own;
+    const covered = own === undefined || pool?.isReserved(own) === true ? undefined : own;
+    // A /32 lies in the slot of its /31, and is no slot itself.
+    const usable = covered !== undefined && pool?.valueOf(covered) === textOf(each.value) ? covered : undefined;
     const hasNone = stored === NO_SLOT || stored === NO_ID_SLOT;
-    if (!hasNone || usable !== undefined) yield each;
+    if (!hasNone || covered !== undefined) yield each;
     if (stored === undefined || pool === undefined || (hasNone ? undefined : stored) === usable) return;
     const detail = `the account says ${hasNone ? 'no slot' : `slot ${stored}`}; its value ${usable === undefined ? 'has none' : `is slot ${usable}`}`;
     const about = { layout: each.layout, pool: each.pool, device: each.device, value: textOf(each.value), holders: [each.holder] };

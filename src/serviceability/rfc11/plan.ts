@@ -101,7 +101,8 @@ export const MISFIT_ACTIONS = {
     'backfilled without an address slot: the reserved address stays in use and is not given out; or plan with a lower --reserved-start',
   'publisher-address':
     "backfilled without an address slot: RFC-11 has no pool for the multicast publishers' block; the deployed pool must stay",
-  'outside-pool': 'backfilled without a slot for this value; `resources audit` shows whether the value is wrong',
+  'outside-pool':
+    'backfilled without a slot for this value; `resources audit` shows whether it is wrong. A slot that it lies in is marked: ReleaseResource by hand when the entity goes',
   'wrong-device': "backfilled without an address slot, while its other device's pool can give the address out: have the user connect again",
   'global-segment-ids':
     'ids of this device alone are marked: RFC-11 numbers each device from 1, so that two devices can get one segment; keep the deployed SegmentRoutingIds for new loopbacks',
@@ -162,6 +163,12 @@ export function planMigration(
   const want = (scope: Address, type: ResourceTypeName, value: number | NetworkV4, holder: string): number | undefined => {
     const slot = slotOf(scope, type, value);
     if (slot !== undefined) wants.push({ scope, type, slot, holder });
+    // A value that is no slot itself, such as a /32 of a /31: what it lies in is given to no other entity.
+    else if (typeof value !== 'number')
+      for (const part of partsOf(value, type)) {
+        const covered = slotOf(scope, type, part);
+        if (covered !== undefined) wants.push({ scope, type, slot: covered, holder });
+      }
     return slot;
   };
   const drafts: PlannedBackfill[] = [
@@ -191,6 +198,20 @@ export function planMigration(
     return false;
   });
   return { extensions, marks, backfills, misfits };
+}
+
+/** More parts than this are no allocation. */
+const MOST_PARTS = 256;
+
+/** The networks of the pool's size that this one lies in, or consists of; none for 0.0.0.0/0. */
+function* partsOf({ address, prefixLength }: NetworkV4, type: ResourceTypeName): Generator<NetworkV4> {
+  const length = type === 'userTunnelNet' || type === 'linkTunnelNet' ? 31 : 32;
+  if (prefixLength === 0) return;
+  const [size, partSize] = [2 ** (32 - prefixLength), 2 ** (32 - length)];
+  const larger = Math.max(size, partSize);
+  const first = Math.floor(ipv4ToNumber(address) / larger) * larger;
+  for (let at = 0; at < Math.min(larger / partSize, MOST_PARTS); at++)
+    yield { address: ipv4FromNumber(first + at * partSize), prefixLength: length };
 }
 
 const claimOn = (extension: ResourceExtension | undefined, type: ResourceTypeName, slot: number) =>
@@ -264,14 +285,14 @@ function planUsers(network: NetworkAccounts, isOpen: IsOpen, want: WantSlot, mis
     }
     if (!isOpen(device)) continue;
     const isBanned = user.status === UserStatus.banned;
+    const tunnelNetSlot = want(device, 'userTunnelNet', user.tunnelNet, entity);
+    const tunnelIdSlot = want(device, 'tunnelId', user.tunnelId, entity);
+    const dzIpSlot = want(device, 'dzIp', { address: user.dzIp, prefixLength: 32 }, entity);
     if (isBanned) misfit('banned', entity, 'a banned user holds nothing');
     else if (user.tunnelId === 0 || user.tunnelNet.prefixLength === 0) {
       misfit('pending', entity, 'it has no tunnel yet');
       continue;
     }
-    const tunnelNetSlot = want(device, 'userTunnelNet', user.tunnelNet, entity);
-    const tunnelIdSlot = want(device, 'tunnelId', user.tunnelId, entity);
-    const dzIpSlot = want(device, 'dzIp', { address: user.dzIp, prefixLength: 32 }, entity);
     if (!isBanned) {
       if (tunnelIdSlot === undefined)
         misfit(
@@ -374,8 +395,7 @@ function planLoopbacks({ devices, config }: NetworkAccounts, want: WantSlot, mis
       want(account, 'dzIp', ipNet, holder);
       const block = config?.deviceTunnelBlock ?? UNSPECIFIED_NETWORK;
       if (block.prefixLength === 0 || !networksOverlap(block, ipNet)) continue;
-      // A /32 marks the /31 that it lies in.
-      want(ZERO_ADDRESS, 'linkTunnelNet', { address: ipv4FromNumber(ipv4ToNumber(ipNet.address) & ~1), prefixLength: 31 }, holder);
+      want(ZERO_ADDRESS, 'linkTunnelNet', ipNet, holder);
       misfit('loopback-in-link-block', account, `${name} has ${formatNetworkV4(ipNet)}`);
     }
     if (ids.length > 0) misfit('global-segment-ids', account, `its loopbacks have ids ${ids.join(', ')} of the whole network`);

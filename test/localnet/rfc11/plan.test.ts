@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import {
+  type Address,
   accessPassAddress,
   decodeAccessPass,
   encodeAccessPass,
@@ -8,6 +9,7 @@ import {
   type Instruction,
   ipv4,
   parseNetworkV4,
+  UNSPECIFIED_NETWORK,
   type User,
   UserType,
   ZERO_ADDRESS,
@@ -16,6 +18,7 @@ import {
   auditPools,
   deleteMulticastGroup,
   deleteUser,
+  idPool,
   type MigrationPlan,
   type MisfitKind,
   NO_ID_SLOT,
@@ -23,6 +26,7 @@ import {
   planInstructions,
   planMigration,
   planSteps,
+  type ResourceTypeName,
   readNetworkAccounts,
 } from '../../../src/serviceability/rfc11/index.ts';
 import {
@@ -229,6 +233,38 @@ test('a group with members from before RFC-11 can be deleted: no instruction of 
   apply(world, planMigration(networkOf(world)));
   world.must(deleteMulticastGroup({ programId: PROGRAM, group: GROUP, authority: FOUNDATION }));
   expect(world.exists(GROUP)).toBe(false);
+});
+
+test('what a user without a whole tunnel holds is marked, so that no other user gets it', () => {
+  const network = deployedNetwork();
+  changeUser(network, 3, { status: 0, tunnelNet: UNSPECIFIED_NETWORK, tunnelId: 500 });
+  const world = worldOf(network);
+  const plan = planMigration(networkOf(world));
+  expect(plan.misfits).toContainEqual({ kind: 'pending', account: userKey(3), detail: 'it has no tunnel yet' });
+  apply(world, plan);
+  const extension = networkOf(world).draftedExtensions.get(AMS)?.extension ?? failure();
+  expect(idPool(extension, 'tunnelId')?.isAllocated(0)).toBe(true);
+});
+
+test('a network that is no slot itself keeps what it lies in, or consists of, out of the pool', () => {
+  const network = deployedNetwork();
+  changeUser(network, 1, { tunnelNet: parseNetworkV4('169.254.9.1/32') });
+  changeUser(network, 3, { tunnelNet: parseNetworkV4('169.254.9.4/30') });
+  const device = network.devices.get(FRA) ?? failure();
+  const [loopback] = device.interfaces;
+  if (loopback?.kind !== 'known') failure();
+  network.devices.set(FRA, { ...device, interfaces: [{ ...loopback, ipNet: parseNetworkV4('172.16.0.40/30') }] });
+  const world = worldOf(network);
+  const plan = planMigration(networkOf(world));
+  const marked = (scope: Address, type: ResourceTypeName) =>
+    plan.marks.find(({ associatedWith, resource }) => associatedWith === scope && resource === type)?.slots;
+  expect(marked(FRA, 'userTunnelNet')).toContain(9 * 128);
+  expect(marked(AMS, 'userTunnelNet')).toEqual(expect.arrayContaining([9 * 128 + 2, 9 * 128 + 3]));
+  expect(marked(ZERO_ADDRESS, 'linkTunnelNet')).toEqual(expect.arrayContaining([20, 21]));
+  apply(world, plan);
+  const after = networkOf(world);
+  expect([1, 3].map((n) => after.users.get(userKey(n))?.slots?.tunnelNetSlot)).toEqual([NO_SLOT, NO_SLOT]);
+  expect(auditPools(after).findings).toEqual([]);
 });
 
 test('a lower reserved start puts the first addresses of a prefix into the pool', () => {
