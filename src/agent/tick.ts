@@ -16,6 +16,7 @@ import {
   type StatusIntent,
   type StatusPolicy,
   sameTunnel,
+  tunnelIdIn,
   type UserOutcome,
   type VrfName,
   withoutDownRun,
@@ -58,9 +59,6 @@ function neededVrfs(view: LedgerView | undefined): ReadonlySet<VrfName> {
   return needed;
 }
 
-/** The controller describes a user's neighbor by its tunnel id. */
-const USER_DESCRIPTION = /^USER-\d+$/;
-
 /** Tunnel ids of Established `USER-…` neighbors without a user in this view: their users may just have been created. */
 export function unmatchedPeersOf(view: LedgerView, snapshot: NeighborSnapshot | undefined): readonly number[] {
   if (snapshot === undefined) return [];
@@ -70,10 +68,8 @@ export function unmatchedPeersOf(view: LedgerView, snapshot: NeighborSnapshot | 
   for (const reading of snapshot.vrfs.values()) {
     if (reading.kind === 'failed') continue;
     for (const { state, description } of reading.neighbors.values()) {
-      if (state !== 'established' || description === undefined) continue;
-      if (!USER_DESCRIPTION.test(description)) continue;
-      const id = Number(description.slice('USER-'.length));
-      if (!known.has(id)) unmatchedPeers.push(id);
+      const id = state === 'established' ? tunnelIdIn(description) : undefined;
+      if (id !== undefined && !known.has(id)) unmatchedPeers.push(id);
     }
   }
   return unmatchedPeers;

@@ -16,7 +16,7 @@ export {
   type UserOutcome,
   watchedAgeMs,
 } from './decide.ts';
-export { type Observations, observeUsers } from './observe.ts';
+export { type Observations, observeUsers, tunnelIdIn } from './observe.ts';
 export {
   DEFAULT_POLICY,
   type LedgerUser,

@@ -153,5 +153,11 @@ function couldBeElsewhere(expectedVrf: VrfName | undefined, { everyVrfCollected,
 }
 
 function namesAnotherUser(description: string | undefined, ours: string): boolean {
-  return description !== undefined && description !== ours && /^USER-\d+$/.test(description);
+  return description !== ours && tunnelIdIn(description) !== undefined;
+}
+
+/** The tunnel id in a description, by which the controller names the user of a neighbor: `USER-502`. */
+export function tunnelIdIn(description: string | undefined): number | undefined {
+  const id = /^USER-(\d+)$/.exec(description ?? '')?.[1];
+  return id === undefined ? undefined : Number(id);
 }

@@ -1,4 +1,4 @@
-import type { LedgerView, NeighborSnapshot, VrfName, VrfReading } from '../bgp/index.ts';
+import { type LedgerView, type NeighborSnapshot, tunnelIdIn, type VrfName, type VrfReading } from '../bgp/index.ts';
 import type { SourceConfig } from '../config/index.ts';
 import { count, span } from '../observability/index.ts';
 import { formatNetworkV4, tunnelSides, UserStatus } from '../serviceability/index.ts';
@@ -152,9 +152,9 @@ function orphans({ users }: LedgerView, vrfs: ReadonlyMap<VrfName, VrfReading>):
   const ids = new Set([...users.values()].map(({ user }) => user.tunnelId));
   return [...vrfs].flatMap(([vrf, reading]) => {
     if (reading.kind === 'failed') return [];
-    return [...reading.neighbors.values()].flatMap(({ address, description = '' }) => {
-      const id = /^USER-(\d+)$/.exec(description)?.[1];
-      return id === undefined || ids.has(Number(id)) ? [] : [`${description} (${vrf} ${address})`];
+    return [...reading.neighbors.values()].flatMap(({ address, description }) => {
+      const id = tunnelIdIn(description);
+      return id === undefined || ids.has(id) ? [] : [`${description} (${vrf} ${address})`];
     });
   });
 }
