@@ -3,6 +3,7 @@ import { count } from '../observability/index.ts';
 import { type Signer, signInstructions } from '../publisher/index.ts';
 import { type LedgerRpc, SendAttempts } from '../rpc/index.ts';
 import { describeTransactionFailure, type Instruction, parseTransactionFailure, type Slot, slot } from '../serviceability/index.ts';
+import { BlockhashCache } from '../worker/index.ts';
 import type { CommandIo } from './command.ts';
 
 /*
@@ -106,7 +107,8 @@ class Sender {
   readonly #options: SendOptions;
   readonly #total: number;
   #confirmed = 0;
-  #blockhash: { readonly blockhash: string; readonly lastValidBlockHeight: bigint; readonly readAt: number } | undefined;
+  /** A preflight on a node that lags would not see what was just confirmed, so each group begins with a new blockhash at the latest. */
+  readonly #blockhashes: BlockhashCache;
   /** Since when the ledger has not answered. */
   #failingSince: number | undefined;
   newestSlot: Slot | undefined;
@@ -114,6 +116,7 @@ class Sender {
   constructor(options: SendOptions, total: number) {
     this.#options = options;
     this.#total = total;
+    this.#blockhashes = new BlockhashCache(options.rpc, options.clock, BLOCKHASH_MAX_AGE_MS);
   }
 
   async send(transactions: readonly (readonly LabeledInstruction[])[], signal: AbortSignal): Promise<void> {
@@ -138,7 +141,7 @@ class Sender {
   async #submitAll(inFlight: Set<InFlight>, waiting: Waiting[], signal: AbortSignal): Promise<void> {
     const batch = waiting.splice(0, IN_FLIGHT - inFlight.size);
     if (batch.length > 0)
-      await this.#freshBlockhash(signal).catch((error: unknown) => {
+      await this.#blockhashes.get(signal).catch((error: unknown) => {
         waiting.unshift(...batch.splice(0));
         throw error;
       });
@@ -177,27 +180,18 @@ class Sender {
 
   async #submit({ instructions, expiries }: Waiting, signal: AbortSignal): Promise<InFlight> {
     const { rpc, clock, signer } = this.#options;
-    const { blockhash, lastValidBlockHeight } = await this.#freshBlockhash(signal);
+    const { blockhash, lastValidBlockHeight } = await this.#blockhashes.get(signal);
     const { wire } = signInstructions({ signer, blockhash, instructions: instructions.map(({ instruction }) => instruction) });
     const attempts = new SendAttempts(wire);
     // A node from before the newest confirmation would refuse what builds on it.
     const outcome = await rpc.sendTransaction(attempts, { skipPreflight: false, minContextSlot: this.newestSlot }, signal);
     if (outcome.kind === 'rejected' && outcome.err !== 'BlockhashNotFound') throw this.#rejection(outcome.err, instructions, outcome.logs);
     if (outcome.kind === 'rejected' || outcome.kind === 'not-sent') {
-      this.#blockhash = undefined;
+      this.#blockhashes.invalidate();
       throw outcome.error ?? new Error('a node does not know the blockhash yet');
     }
     const now = clock.monotonic();
     return { instructions, attempts, lastValidBlockHeight, sentAt: now, resentAt: now, expiries };
-  }
-
-  /** A preflight on a node that lags would not see what was just confirmed, so each group begins with a new blockhash at the latest. */
-  async #freshBlockhash(signal: AbortSignal) {
-    const { rpc, clock } = this.#options;
-    const now = clock.monotonic();
-    if (this.#blockhash !== undefined && now - this.#blockhash.readAt < BLOCKHASH_MAX_AGE_MS) return this.#blockhash;
-    this.#blockhash = { ...(await rpc.latestBlockhash(signal)), readAt: now };
-    return this.#blockhash;
   }
 
   async #poll(inFlight: Set<InFlight>, waiting: Waiting[], signal: AbortSignal): Promise<void> {
@@ -223,7 +217,7 @@ class Sender {
         const words = error === undefined ? '' : `: ${error.message}`;
         if (each.expiries >= MAX_EXPIRIES) throw this.#interruption(`a transaction expired ${MAX_EXPIRIES + 1} times${words}`);
         waiting.unshift({ instructions: each.instructions, expiries: each.expiries + 1 });
-        this.#blockhash = undefined;
+        this.#blockhashes.invalidate();
       } else if (status === null && now - each.resentAt > RESEND_MS) {
         each.resentAt = now;
         await rpc.sendTransaction(each.attempts, { skipPreflight: true }, signal);
