@@ -6,7 +6,7 @@ import { openAgent, openCollect, openTrigger } from '../agent/from-config.ts';
 import type { AgentConfig, LoadedConfig, TriggerConfig } from '../config/index.ts';
 import { type AgentError, type Clock, describeError, isAgentError } from '../lib/index.ts';
 import { count, printable, span } from '../observability/index.ts';
-import { probeStateIngest, readConfiguredState, type WantedState } from '../snapshots/index.ts';
+import { ACCEPTED_SKEW_MS, probeStateIngest, readConfiguredState, type WantedState } from '../snapshots/index.ts';
 import { type Finding, fail, type Lookups, milliseconds, ok, Skip, type Step, warn } from './check-step.ts';
 import { openAdminServer } from './daemon.ts';
 
@@ -135,9 +135,6 @@ export function agentStep({ agent }: Lookups): Step {
     },
   };
 }
-
-/** A state-ingest server refuses signatures with a time further from its own. */
-const ACCEPTED_SKEW_MS = 5 * 60_000;
 
 /** Whether snapshots can go where the configuration sends them, and which kinds this host cannot collect. */
 export function snapshotStep(config: AgentConfig, clock: Clock): Step {

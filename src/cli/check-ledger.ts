@@ -3,7 +3,7 @@ import type { AgentConfig } from '../config/index.ts';
 import { AgentError, isAgentError } from '../lib/index.ts';
 import { count, sol, span } from '../observability/index.ts';
 import { buildTransaction } from '../publisher/index.ts';
-import { decodeOwned, type LedgerRpc, type SingleEndpoint } from '../rpc/index.ts';
+import { decodeOwned, type LedgerRpc, MAX_LAG_SLOTS, type SingleEndpoint } from '../rpc/index.ts';
 import {
   type Address,
   DeviceStatus,
@@ -60,9 +60,6 @@ function ownAddress(key: Lookups['key']): Address {
   }
 }
 
-/** The agent does not use an endpoint that is further behind. */
-const MAX_SLOTS_BEHIND = 50n;
-
 /** Each ledger endpoint: whether it answers, how fast, whether it belongs to the cluster of the others, and how far it is behind them. */
 export function endpointSteps(endpoints: readonly SingleEndpoint[], lookups: Lookups): readonly Step[] {
   const { probe, genesisHash } = lookups;
@@ -86,10 +83,10 @@ export function endpointSteps(endpoints: readonly SingleEndpoint[], lookups: Loo
         );
       const probes = await fulfilled(endpoints.map(probe));
       const behind = probes.reduce<Slot>((highest, other) => (other.slot > highest ? other.slot : highest), slot) - slot;
-      if (behind <= MAX_SLOTS_BEHIND) return ok(`${what}, ${behind} behind the highest`);
+      if (behind <= MAX_LAG_SLOTS) return ok(`${what}, ${behind} behind the highest`);
       return warn(
         `${what}, ${behind} behind the highest`,
-        `the agent does not use an endpoint that is more than ${MAX_SLOTS_BEHIND} slots behind; add another one to ledger.rpcUrls`,
+        `the agent does not use an endpoint that is more than ${MAX_LAG_SLOTS} slots behind; add another one to ledger.rpcUrls`,
       );
     },
   }));

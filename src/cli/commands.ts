@@ -1,4 +1,5 @@
-import { type Command, type CommandIo, configOptions, defineCommand, type ExitCode, readConfigChoice } from './command.ts';
+import { orList } from '../config/index.ts';
+import { type Command, type CommandIo, configOptions, defineCommand, type ExitCode, type OptionSpec, readConfigChoice } from './command.ts';
 import { runCommandLine } from './command-line.ts';
 import {
   type CheckOptions,
@@ -10,12 +11,20 @@ import {
   readHistoryOptions,
   readRunOptions,
   readStatusOptions,
+  SORT_FIELDS,
   type StatusOptions,
   type SupportOptions,
   WANTED,
 } from './options.ts';
 import { runProcess } from './process.ts';
 import { ACTION, type ResourcesOptions, readResourcesOptions } from './resources-options.ts';
+import { EXTRA_COLUMNS, USER_STATES } from './user-rows.ts';
+
+const OUTPUT: OptionSpec = {
+  type: 'string',
+  value: 'table|json',
+  describe: 'Print lines for people (table), or one JSON object per line (json)',
+};
 
 export const checkCommand = defineCommand<CheckOptions>({
   name: 'check',
@@ -25,7 +34,7 @@ export const checkCommand = defineCommand<CheckOptions>({
     ['check --config config.yaml --output json', 'The same for programs, a line a step'],
   ],
   options: {
-    output: { type: 'string', value: 'table|json', describe: 'Print lines for people (table), or one JSON object per line (json)' },
+    output: OUTPUT,
     ...configOptions(),
   },
   read: readCheckOptions,
@@ -42,7 +51,7 @@ export const explainCommand = defineCommand<ExplainOptions>({
   ],
   options: {
     fresh: { type: 'boolean', describe: 'Read switch and ledger now instead of asking the running agent' },
-    output: { type: 'string', value: 'table|json', describe: 'Print lines for people (table), or one JSON object per line (json)' },
+    output: OUTPUT,
     ...configOptions(),
   },
   read: readExplainOptions,
@@ -103,18 +112,17 @@ export const statusCommand = defineCommand<StatusOptions>({
     all: { type: 'boolean', describe: 'Show the users of all devices of the network' },
     watch: { type: 'boolean', describe: 'Read and print again until interrupted' },
     interval: { type: 'string', value: 'DURATION', describe: 'With --watch: time between two reads, by default 5s' },
-    sort: { type: 'string', value: 'FIELD', describe: 'state, user, device, tunnel, client-ip, rtt or age; by default state' },
+    sort: { type: 'string', value: 'FIELD', describe: `${orList(SORT_FIELDS)}; by default ${SORT_FIELDS[0]}` },
     filter: {
       type: 'string',
       value: 'STATE',
-      describe:
-        'Show only these states, separated by commas: connected, down, stale, never-connected, unreported, not-in-service, device-unknown',
+      describe: `Show only these states, separated by commas: ${USER_STATES.join(', ')}`,
     },
     'stale-after': { type: 'string', value: 'DURATION', describe: 'Age from which a record is stale, by default 2h' },
     'stale-for': { type: 'string', value: 'DURATION', describe: 'Show users without a report for this long, such as 30d' },
     'down-for': { type: 'string', value: 'DURATION', describe: 'Show users that are down, and were last reported up this long ago' },
     'never-connected': { type: 'boolean', describe: 'Show users that are down, and were never reported up' },
-    columns: { type: 'string', value: 'LIST', describe: 'Add tenant, dz-ip or access-pass, separated by commas' },
+    columns: { type: 'string', value: 'LIST', describe: `Add ${orList(EXTRA_COLUMNS)}, separated by commas` },
     output: { type: 'string', value: 'table|json|csv', describe: 'Print a table, one JSON object per line, or CSV' },
     ...configOptions(),
   },
@@ -138,7 +146,7 @@ export const resourcesCommand = defineCommand<ResourcesOptions>({
       describe: 'migrate plan: slots at the start of each DoubleZero prefix that are never given out, by default 2',
     },
     execute: { type: 'boolean', describe: 'migrate apply, sweep: send transactions; without it they are only described' },
-    output: { type: 'string', value: 'table|json', describe: 'Print lines for people (table), or one JSON object per line (json)' },
+    output: OUTPUT,
     ...configOptions(),
     device: { type: 'string', value: 'DEVICE', describe: "show: only this device's pools; its public key or its code" },
     keypair: {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { decodeText, loadKeypair, readSmallFile, writeWhole } from '../config/index.ts';
+import { decodeText, readSmallFile, writeWhole } from '../config/index.ts';
 import { AgentError, describeError, JsonTooComplex, oneLine, requireSimpleJson, systemClock } from '../lib/index.ts';
 import { count, jsonLine, tableLines } from '../observability/index.ts';
 import { type Address, isAddress } from '../serviceability/index.ts';
@@ -18,7 +18,7 @@ import {
   RESOURCE_TYPES,
 } from '../serviceability/rfc11/index.ts';
 import type { ExitCode } from './command.ts';
-import { deviceName, type NetworkReading, type ResourcesContext } from './resources-options.ts';
+import { deviceName, loadSigner, type NetworkReading, type ResourcesContext } from './resources-options.ts';
 import { type LabeledInstruction, packTransactions, type SendOptions, sendWithProgress } from './resources-send.ts';
 
 /*
@@ -55,7 +55,7 @@ export async function apply({ options, config, io, rpc, read }: ResourcesContext
   const file = options.planFile ?? '';
   const { programId } = config.ledger;
   const wanted = readPlan(file);
-  const signer = options.execute || config.keypair !== undefined ? loadSigner(config.keypair) : undefined;
+  const signer = options.execute || config.keypair !== undefined ? loadSigner(config, 'migrate apply') : undefined;
   const before = await read();
   if (wanted.genesisHash !== before.genesisHash || wanted.programId !== programId)
     throw new AgentError('RESOURCES__WRONG_NETWORK', {
@@ -97,11 +97,6 @@ export async function apply({ options, config, io, rpc, read }: ResourcesContext
       `${describeSteps(steps)}; ${count(done, 'step was', 'steps were')} done or void\n${count(sent.confirmed, 'transaction')} confirmed; verified at slot ${after.slot}: nothing remains. Check with \`dzd-telemetry resources audit\`.\n`,
     );
   return 0;
-}
-
-function loadSigner(keypair: string | undefined) {
-  if (keypair === undefined) throw new AgentError('RESOURCES__NO_KEY', { action: 'resources migrate apply' });
-  return loadKeypair(keypair).keypair;
 }
 
 const READ_TRIES = 40;

@@ -1,4 +1,5 @@
-import { type AgentConfig, didYouMean } from '../config/index.ts';
+import { type AgentConfig, didYouMean, loadKeypair, orList } from '../config/index.ts';
+import { AgentError } from '../lib/index.ts';
 import type { LedgerRpc, ProgramAccounts } from '../rpc/index.ts';
 import { type Address, ZERO_ADDRESS } from '../serviceability/index.ts';
 import type { NetworkAccounts } from '../serviceability/rfc11/index.ts';
@@ -26,7 +27,7 @@ export function readResourcesOptions(values: OptionValues) {
   if (action === undefined) {
     const asked = words.slice(0, 2).join(' ');
     const given = asked === '' ? '' : `, not ${JSON.stringify(asked.slice(0, 60))}${didYouMean(asked, ACTIONS)}`;
-    throw usage(`resources: expected ${ACTIONS.slice(0, -1).join(', ')} or ${ACTIONS.at(-1)}${given}`);
+    throw usage(`resources: expected ${orList(ACTIONS)}${given}`);
   }
   const rest = words.slice(action.split(' ').length);
   const [file, ...surplus] = action === 'migrate apply' ? rest : [undefined, ...rest];
@@ -75,6 +76,12 @@ export interface ResourcesContext {
   read(): Promise<NetworkReading>;
   /** The epoch of the ledger now. Throws AgentError `LEDGER__…`. */
   epoch(): Promise<bigint>;
+}
+
+/** The key that sends what this action decides. Throws AgentError `RESOURCES__NO_KEY`, or `CONFIG__KEYPAIR_…`. */
+export function loadSigner({ keypair }: AgentConfig, action: ResourcesOptions['action']) {
+  if (keypair === undefined) throw new AgentError('RESOURCES__NO_KEY', { action: `resources ${action}` });
+  return loadKeypair(keypair).keypair;
 }
 
 /** The device's code where it has one. */

@@ -1,10 +1,8 @@
-import { loadKeypair } from '../config/index.ts';
-import { AgentError } from '../lib/index.ts';
 import { count, jsonLine, tableLines, tableStyle } from '../observability/index.ts';
 import { AccessPassStatus, type Address, UserStatus } from '../serviceability/index.ts';
 import { createPassFinder, MAX_SWEPT_USERS, type NetworkAccounts, sweepExpiredUsers } from '../serviceability/rfc11/index.ts';
 import type { ExitCode } from './command.ts';
-import type { ResourcesContext } from './resources-options.ts';
+import { loadSigner, type ResourcesContext } from './resources-options.ts';
 import { type LabeledInstruction, sendWithProgress } from './resources-send.ts';
 
 /** An expired access pass with the users that it still lets in. */
@@ -66,8 +64,7 @@ export async function sweep({ options, config, io, rpc, read, epoch }: Resources
     );
     return 0;
   }
-  if (config.keypair === undefined) throw new AgentError('RESOURCES__NO_KEY', { action: 'resources sweep' });
-  const signer = loadKeypair(config.keypair).keypair;
+  const signer = loadSigner(config, 'sweep');
   const instructions = passes.flatMap(({ accessPass, users: all }): readonly LabeledInstruction[] => {
     const chunks =
       all.length === 0

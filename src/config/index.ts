@@ -1,4 +1,4 @@
-export { formatDuration, parseDuration } from './fields.ts';
+export { formatDuration, orList, parseDuration } from './fields.ts';
 export { type LoadedKeypair, loadKeypair, loadSecret } from './keys.ts';
 export { DEFAULT_CONFIG_FILE, keepUntilRestart, type LoadConfigOptions, type LoadedConfig, loadConfig } from './load.ts';
 export { configProblems, didYouMean, nearest } from './messages.ts';

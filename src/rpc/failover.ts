@@ -342,7 +342,7 @@ export function readGenesisHash(result: unknown): string {
 }
 
 /** More slots than this behind another endpoint, and the answers are too old to decide by. */
-const MAX_LAG_SLOTS = 50n;
+export const MAX_LAG_SLOTS = 50n;
 /** Older answers of an endpoint do not count. */
 const RECENT_MS = 60_000;
 const SLOTS = 'slots';

@@ -7,7 +7,7 @@ export {
   type SingleEndpoint,
 } from './client.ts';
 export type { EndpointEvent } from './endpoint.ts';
-export type { EndpointTraffic } from './failover.ts';
+export { type EndpointTraffic, MAX_LAG_SLOTS } from './failover.ts';
 export { type AccountInfo, decodeOwned, type ListedTransaction, type SignatureStatus, type TransactionErrorJson } from './responses.ts';
 export { SendAttempts, type SendOutcome } from './send-outcome.ts';
 export { ROLLBACK_AFTER_MS, type SlotProgress, standstillSince } from './slots.ts';

@@ -37,7 +37,7 @@ interface DeviceKey {
 }
 
 /** How far the timestamp of a request may be from the server's clock. */
-const ACCEPTED_SKEW_MS = 5 * 60_000;
+export const ACCEPTED_SKEW_MS = 5 * 60_000;
 const DEFAULT_RETRY_MS = 60_000;
 const MIN_RETRY_MS = 1_000;
 /** Even a server that names a time in years gets the next request after this. */
