@@ -225,8 +225,13 @@ function kindOf(value: unknown): string {
 /** Quotes a value, short and on one line. */
 function show(value: unknown): string {
   if (typeof value === 'object') return kindOf(value);
-  const text = JSON.stringify(value) ?? String(value);
+  const text = JSON.stringify(typeof value === 'string' ? withoutPath(value) : value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}…"` : text;
+}
+
+/** A URL's path and query may hold an API key, whichever key of the configuration it was written to. */
+function withoutPath(text: string): string {
+  return text.replace(/^(\w+:\/\/[^/?#]+[/?#]).+/s, '$1…');
 }
 
 /** `collector.sources[0].url`. */

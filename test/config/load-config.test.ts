@@ -346,6 +346,18 @@ test('an unknown DZD_ variable is a warning, since platforms add their own', () 
   ]);
 });
 
+test.each([
+  'snapshots: {url: "https://ingest.example/1f2e3d4c?key=5b6a7988"}',
+  'http: {listen: "https://ingest.example/1f2e3d4c?key=5b6a7988"}',
+  'ledger: {programId: "https://ingest.example/1f2e3d4c?key=5b6a7988"}',
+  'env: "https://ingest.example/1f2e3d4c?key=5b6a7988"',
+  'collector: {interval: "https://ingest.example?key=5b6a7988"}',
+  'collector: {sources: [{type: eapi, url: "https://ingest.example/1f2e3d4c?key=5b6a7988"}]}',
+])('the path and the query of a misplaced URL are not repeated: %s', (yaml) => {
+  const text = problems(yaml.startsWith('env') ? `device: ${DEVICE}\n${yaml}\n` : `${MINIMAL}${yaml}\n`).join('\n');
+  expect([text === '(accepted)', /1f2e3d4c|5b6a7988/.test(text)]).toEqual([false, false]);
+});
+
 test('a private key pasted in place of its address is not repeated', () => {
   const pasted = '5'.repeat(88);
   const flags = { env: 'devnet', device: pasted, keypair: '[157,97]' };
