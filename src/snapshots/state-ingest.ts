@@ -11,6 +11,14 @@ const MAX_REPLY_BYTES = 1 << 20;
 const KEEP_ALIVE_MS = 4_000;
 const MAX_CONNECTIONS = 4;
 
+const STATE_TO_COLLECT = 'v1/state-to-collect';
+const UPLOAD_URL = 'v1/snapshots/upload-url';
+
+/** For messages: the path of the base URL may be an API key. */
+function shownRequest(method: string, { pathname }: URL, path: string): string {
+  return `${method} ${pathname === '/' ? '/' : '/…/'}${path}`;
+}
+
 function createClient(): HttpClient {
   return new HttpClient({ connections: MAX_CONNECTIONS, keepAliveMs: KEEP_ALIVE_MS, maxBodyBytes: MAX_REPLY_BYTES });
 }
@@ -112,8 +120,9 @@ interface StateIngestProbeOptions {
 
 /** Reads a state-ingest server's list, which needs no signature, and stores nothing. Throws AgentError `SNAPSHOT__SERVER_…`. */
 export async function probeStateIngest({ url, timeoutMs, clock }: StateIngestProbeOptions, signal: AbortSignal): Promise<StateIngestProbe> {
-  const target = new URL('v1/state-to-collect', url.endsWith('/') ? url : `${url}/`);
-  const [server, request] = [target.host, `GET ${target.pathname}`];
+  const base = new URL(url.endsWith('/') ? url : `${url}/`);
+  const target = new URL(STATE_TO_COLLECT, base);
+  const [server, request] = [base.host, shownRequest('GET', base, STATE_TO_COLLECT)];
   const http = createClient();
   const [sentAt, startedAt] = [clock.wall(), clock.monotonic()];
   try {
@@ -249,9 +258,6 @@ interface StateIngestOptions {
   readonly clock: Pick<Clock, 'wall'>;
 }
 
-const STATE_TO_COLLECT = 'v1/state-to-collect';
-const UPLOAD_URL = 'v1/snapshots/upload-url';
-
 /**
  * A client of the state-ingest protocol:
  *
@@ -267,7 +273,7 @@ export function createStateIngest({ url, device, signer, timeoutMs, clock }: Sta
   async function call(path: string, body: Buffer | undefined, signal: AbortSignal): Promise<unknown> {
     const target = new URL(path, base);
     const method = body === undefined ? 'GET' : 'POST';
-    const request = `${method} ${target.pathname}`;
+    const request = shownRequest(method, base, path);
     const sentAt = clock.wall();
     const headers =
       body === undefined
@@ -326,7 +332,7 @@ export function createStateIngest({ url, device, signer, timeoutMs, clock }: Sta
       const state = readStateToCollect(await call(STATE_TO_COLLECT, undefined, signal));
       if (state !== undefined) return state;
       const problem = 'it is not a list of what to collect';
-      throw new AgentError('SNAPSHOT__SERVER_MALFORMED', { server, request: `GET ${new URL(STATE_TO_COLLECT, base).pathname}`, problem });
+      throw new AgentError('SNAPSHOT__SERVER_MALFORMED', { server, request: shownRequest('GET', base, STATE_TO_COLLECT), problem });
     },
     async store(snapshot, signal) {
       await upload(await uploadTarget(snapshot, signal), snapshot, signal);

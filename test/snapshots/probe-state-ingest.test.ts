@@ -33,7 +33,7 @@ test('a probe reads the list below the base of a state-ingest server, and its cl
 });
 
 test.for<readonly [what: string, listener: RequestListener, problem: RegExp]>([
-  ['another status', (_, response) => void response.writeHead(404).end(), /HTTP 404/],
+  ['another status', (_, response) => void response.writeHead(404).end(), /GET \/…\/v1\/state-to-collect.*HTTP 404/],
   ['not a list', (_, response) => void response.end('[1]'), /it is not a list of what to collect/],
   ['not JSON', (_, response) => void response.end('<html>'), /it is not a list of what to collect/],
   ['nothing in time', () => undefined, /no answer within 50 ms/],

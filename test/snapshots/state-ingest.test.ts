@@ -55,6 +55,9 @@ describe('a state-ingest server', () => {
     const server = await startServer();
     server.set({ answer: ({ path }) => (path === '/ingest/v1/state-to-collect' ? { status: 200, body: '{}' } : { status: 404 }) });
     expect(await ingestAt(`${server.url}/ingest`).wanted(never)).toEqual({ items: [], refused: [] });
+    await expect(ingestAt(`${server.url}/4f3e2d1c`).wanted(never)).rejects.toThrow('GET /…/v1/state-to-collect');
+    server.set({ answer: () => ({ status: 200, body: '[]' }) });
+    await expect(ingestAt(`${server.url}/4f3e2d1c`).wanted(never)).rejects.toThrow('GET /…/v1/state-to-collect');
   });
 
   test('a state-ingest server that does not know our key is an error', async () => {
