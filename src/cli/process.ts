@@ -83,18 +83,19 @@ export function openLog(
   return createLogger({ level, format: chosen, destination: { write }, color: usesColor(stderr, environment) });
 }
 
-/** Signals that end the process in order, and the exit code of a process that they kill. */
-const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
-/** SIGUSR1 would open a debugger in the process that holds the key, and SIGUSR2 end it with writes in flight. A listener takes both away. */
-const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const;
+/** Signals that end the process in order, and the exit code of a process that they kill. Some containers are stopped by SIGQUIT or SIGPWR. */
+const STOP_SIGNALS = { SIGINT: 130, SIGQUIT: 131, SIGTERM: 143, SIGXCPU: 152, SIGPWR: 158 } as const;
+/** SIGUSR1 would open a debugger in the process that holds the key, and the others end it with writes in flight. A listener takes that away. */
+const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGSTKFLT'] as const;
 
 /**
  * Runs a program as this process: signals become an AbortSignal, broken pipes an orderly end, and uncaught errors one log line.
  *
  *   SIGINT, SIGTERM ──► signal aborts, the program ends in order ──► exit code of the program
  *   the same again  ──► 130, 143 at once
+ *   SIGQUIT, SIGPWR ──► as SIGTERM, and so does SIGXCPU
  *   SIGHUP          ──► what the program does about it; without that, as SIGTERM; nothing while `run` loads
- *   SIGUSR1, 2      ──► nothing
+ *   SIGUSR1, 2      ──► nothing, and so for timers and I/O
  *   stdout closed   ──► signal aborts (`| head` ended)
  *   stdout fails    ──► the same, one line on stderr, 1 (the disk is full)
  *   uncaught        ──► one log line, 1

@@ -36,13 +36,16 @@ async function ended(child: ChildProcess): Promise<number | null> {
   return child.exitCode;
 }
 
-test.concurrent.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('rule 17: %s ends a command in order, with 0', async (signal) => {
-  const child = start('orderly');
-  await once(child.stdout, 'data');
-  child.kill(signal);
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended(child)]);
-  expect([stdout, stderr, code]).toEqual([`stopped by ${signal}\n`, '', 0]);
-});
+test.concurrent.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGPWR', 'SIGXCPU'] as const)(
+  'rule 17: %s ends a command in order, with 0',
+  async (signal) => {
+    const child = start('orderly');
+    await once(child.stdout, 'data');
+    child.kill(signal);
+    const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended(child)]);
+    expect([stdout, stderr, code]).toEqual([`stopped by ${signal}\n`, '', 0]);
+  },
+);
 
 test.concurrent('rule 17: SIGHUP while `run` loads does not end it', async () => {
   const child = start('run');
@@ -54,16 +57,19 @@ test.concurrent('rule 17: SIGHUP while `run` loads does not end it', async () =>
   expect([stdout, code]).toEqual(['stopped by SIGTERM\n', 0]);
 });
 
-test.concurrent.each(['SIGUSR1', 'SIGUSR2'] as const)('rule 17: %s neither ends a command nor opens a debugger', async (signal) => {
-  const child = start('orderly');
-  await once(child.stdout, 'data');
-  for (let time = 0; time < 5; time += 1) child.kill(signal);
-  // A debugger opens in a thread of its own.
-  await systemClock.sleep(500);
-  child.kill('SIGTERM');
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended(child)]);
-  expect([stdout, stderr, code]).toEqual(['stopped by SIGTERM\n', '', 0]);
-});
+test.concurrent.each(['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGSTKFLT'] as const)(
+  'rule 17: %s neither ends a command nor opens a debugger',
+  async (signal) => {
+    const child = start('orderly');
+    await once(child.stdout, 'data');
+    for (let time = 0; time < 5; time += 1) child.kill(signal);
+    // A debugger opens in a thread of its own.
+    await systemClock.sleep(500);
+    child.kill('SIGTERM');
+    const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended(child)]);
+    expect([stdout, stderr, code]).toEqual(['stopped by SIGTERM\n', '', 0]);
+  },
+);
 
 test.concurrent('rule 17: a debugger that was opened before the program began is closed', async () => {
   const opening = `data:text/javascript,import { open } from 'node:inspector'; open(0)`;
