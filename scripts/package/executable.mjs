@@ -37,6 +37,8 @@ export async function makeExecutable({ root, arch, bundle, work, outfile }) {
       disableExperimentalSEAWarning: true,
       useCodeCache: arch === process.arch,
       execArgv: EXEC_ARGV,
+      // NODE_OPTIONS could open a debugger, load a file or write the heap to disk.
+      execArgvExtension: 'none',
     }),
   );
   // A code cache has numbers in it that V8 draws. This option makes the same ones each time, and is none of those that a cache depends on.
