@@ -1,5 +1,5 @@
 import { AgentError, type Clock, type EpochMs, epochMs } from '../lib/index.ts';
-import { type Address, type Lamports, type RpcCall, type Slot, slot as toSlot } from '../serviceability/index.ts';
+import { type Address, type Lamports, type RpcCall, type Slot, slot as toSlot, userFilters } from '../serviceability/index.ts';
 import { type AskedEndpoint, badAnswer, EndpointError, type EndpointWork, minContextSlotNotReached, toEndpointError } from './endpoint.ts';
 import { Endpoints, type EndpointsOptions, type EndpointTraffic, readGenesisHash, verified } from './failover.ts';
 import {
@@ -21,7 +21,6 @@ import {
   type SimulationResult,
   type StoredTransaction,
   type UserAccounts,
-  userFilters,
 } from './responses.ts';
 import { readSendReply, type SendAttempts, type SendOutcome } from './send-outcome.ts';
 import { medianSlotTime, readPerformanceSamples, type SlotProgress } from './slots.ts';

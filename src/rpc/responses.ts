@@ -9,6 +9,7 @@ import {
   lamports,
   type Slot,
   slot,
+  USER_DEVICE_OFFSET,
 } from '../serviceability/index.ts';
 
 /** The content of an answer does not have the shape that the method documents. */
@@ -200,18 +201,11 @@ export function readSimulated(value: Readonly<Record<string, unknown>>): Omit<Si
   return { err: readTransactionError(value.err), logs, unitsConsumed: units == null ? undefined : asCount(units, 'unitsConsumed') };
 }
 
-/** Offset of device_pk in a User account, and what the memcmp filter compares. */
-const USER_DEVICE_OFFSET = 83;
 const KEY_LENGTH = 32;
 
 export interface UserAccounts {
   readonly slot: Slot;
   readonly accounts: ReadonlyMap<Address, Uint8Array>;
-}
-
-/** The two filters of getProgramAccounts: byte 0 is the User type (base58 `8` is the byte 07), and the device's key at its offset. */
-export function userFilters(device: Address): readonly unknown[] {
-  return [{ memcmp: { offset: 0, bytes: '8' } }, { memcmp: { offset: USER_DEVICE_OFFSET, bytes: device } }];
 }
 
 /**
