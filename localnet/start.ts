@@ -90,9 +90,12 @@ export function printEvent(event: { readonly event: string }, output: 'json' | '
   stdout.write(output === 'json' ? jsonLine(event) : `${title}\n${lines.join('')}`);
 }
 
+/** A world of 4,000 devices with a user each has half of this. */
+const MAX_GENESIS_BYTES = 1 << 20;
+
 /** Reads the file of `--genesis`. Throws AgentError `CONFIG__…` with file and line of each problem. */
 export function readGenesis(path: string): Genesis {
-  const file = readConfigFile(path);
+  const file = readConfigFile(path, MAX_GENESIS_BYTES);
   const checked = genesisSchema.safeParse(file.value);
   if (checked.success) return checked.data;
   const problems = checked.error.issues.flatMap((issue) =>

@@ -229,9 +229,9 @@ const MAX_FILE_BYTES = 65_536;
 const MAX_PROBLEMS = 20;
 
 /** Reads a configuration file. Throws AgentError `CONFIG__FILE_…`, with the line of each mistake in the YAML itself. */
-export function readConfigFile(path: string): ConfigFile {
+export function readConfigFile(path: string, maxBytes = MAX_FILE_BYTES): ConfigFile {
   try {
-    const { bytes, access } = readSmallFile(path, MAX_FILE_BYTES);
+    const { bytes, access } = readSmallFile(path, maxBytes);
     return parseConfigText(decodeText(bytes, { strict: true }), path, access);
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;

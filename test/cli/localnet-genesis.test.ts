@@ -59,6 +59,13 @@ test("a device may have another publisher than the localnet's key", () => {
   expect([publisher, keyNumber(5)].map((key) => ledger.bank.account(key)?.lamports)).toEqual([10_000_000_000n, 10_000_000_000n]);
 });
 
+test('a world of 1,000 devices with a prefix and a user each is read', () => {
+  const device = (n: number): string =>
+    `  - code: dz${n}\n    dzPrefixes: [198.19.${n >> 4}.${(n & 15) * 16}/28]\n    users:\n      - clientIp: 198.18.${n >> 8}.${n & 255}\n`;
+  const text = `devices:\n${Array.from({ length: 1_000 }, (_, n) => device(n)).join('')}`;
+  expect(readGenesis(genesisFile(text)).devices.length).toBe(1_000);
+});
+
 describe('a mistake is named with file and line', () => {
   test.each([
     ['tenants: []', ':1: devices: expected a list of devices'],
