@@ -156,7 +156,7 @@ function stateOf(user: User, device: Device, freshness: Parameters<typeof diagno
 }
 
 /** Which users are wanted: those that meet one of these. */
-export interface Selection {
+interface Selection {
   /** Milliseconds since the last report. */
   readonly staleForMs?: number;
   /** A fresh record says down, and the last report of up is this old, milliseconds. */

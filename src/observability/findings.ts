@@ -435,7 +435,7 @@ function failure(code: FindingCode, text: string, { since, remedy }: PartReport,
 }
 
 /** A user whose status is still within a grace waits: it is not down yet. */
-export const isWaiting = ({ decision, decisionReason }: Pick<UserReport, 'decision' | 'decisionReason'>): boolean =>
+const isWaiting = ({ decision, decisionReason }: Pick<UserReport, 'decision' | 'decisionReason'>): boolean =>
   decision === 'hold' && (decisionReason === 'down-unconfirmed' || decisionReason === 'connect-grace');
 
 /** A banned or deleted user has no session to observe. */

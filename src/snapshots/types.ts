@@ -98,7 +98,7 @@ export interface WantedState {
   readonly refused: readonly AgentError[];
 }
 
-export const BGP_SOCKETS = 'bgp-sockets';
+const BGP_SOCKETS = 'bgp-sockets';
 
 /** More than any server asks for; later entries are not collected. */
 const MAX_ITEMS = 32;

@@ -12,7 +12,7 @@ import {
 import type { TriggerSource, TriggerState } from '../triggers.ts';
 import { GrpcChannel, loadMessages } from './channel.ts';
 
-export interface BgpWatchOptions {
+interface BgpWatchOptions {
   /** Its name in the configuration. */
   readonly name?: string;
   /** `host:port` of EosSdkRpc. */

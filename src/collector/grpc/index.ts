@@ -1,3 +1,3 @@
-export { type BgpWatchOptions, createBgpWatch } from './bgp-watch.ts';
+export { createBgpWatch } from './bgp-watch.ts';
 export { GrpcChannel, loadMessages } from './channel.ts';
 export type { ShowResponse } from './messages.ts';

@@ -1,7 +1,1 @@
-export {
-  createNamespaces,
-  createSocketsSource,
-  isNamespaceName,
-  type Namespaces,
-  type SocketsSourceOptions,
-} from './source.ts';
+export { createNamespaces, createSocketsSource, isNamespaceName, type Namespaces } from './source.ts';

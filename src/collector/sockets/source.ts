@@ -223,7 +223,7 @@ function unreadable(problem: string): SocketsReading {
   return { kind: 'unreadable', problem };
 }
 
-export interface SocketsSourceOptions {
+interface SocketsSourceOptions {
   /** Its name in the configuration. */
   readonly name?: string;
   /** The folder of the network namespaces; `/var/run/netns` when absent. */
