@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { Stopped, systemClock } from '../src/lib/index.ts';
-import { type Address, type Ipv4, isIpv4 } from '../src/serviceability/index.ts';
+import { AccountType, type Address, decodeDevice, type Ipv4, isIpv4 } from '../src/serviceability/index.ts';
 import {
   addressParam,
   createLocalLedger,
@@ -104,6 +104,8 @@ function createSwitchMethods(localnet: () => Localnet): RpcMethods {
       const { admin } = ledger;
       const metricsPublisher = admin.device(device)?.metricsPublisherPk;
       if (metricsPublisher === undefined) throw invalidParams('the localnet has no device');
+      for (const [address, { data }] of ledger.bank.replica().view('processed').accountsOf(ledger.programId))
+        if (data[0] === AccountType.device && decodeDevice(data).code === code) throw invalidParams(`${code} is the code of ${address}`);
       const address = refusing(() => admin.createDevice({ code, metricsPublisher }));
       if (admin.program === 'rfc11') refusing(() => admin.createExtension(address));
       return { address };
