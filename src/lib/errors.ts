@@ -76,8 +76,8 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What no reader sees, or what changes the order in which the rest is shown (Trojan Source): formats, bidirectional controls, fillers, C1 controls. */
-const INVISIBLE = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
+/** What no reader sees, or what changes the order in which the rest is shown (Trojan Source): formats, bidirectional controls, fillers, C1 controls, the blank of Braille. */
+const INVISIBLE = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 const BEYOND_ASCII = /[^\0-\x7e]/;
 
 /** Text with its invisible characters as `\u202e`, which JSON reads as the character. Each output passes its whole text through this. */
