@@ -115,10 +115,14 @@ export function cut(text: string, width: number): string {
   return width < 1 ? '' : `${text.slice(0, width - 1)}…`;
 }
 
-/** One line of CSV (RFC 4180, but with a line feed alone); null is an empty field. */
+/**
+ * One line of CSV (RFC 4180, but with a line feed alone); null is an empty field. A text that a spreadsheet would take for a formula begins with an
+ * apostrophe: others choose the codes on the ledger.
+ */
 export function csvLine(values: readonly (string | number | bigint | null)[]): string {
   const fields = values.map((value) => {
-    const text = value === null ? '' : printable(String(value));
+    const shown = value === null ? '' : printable(String(value));
+    const text = typeof value === 'string' && /^[=+@-]./.test(shown) ? `'${shown}` : shown;
     return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   });
   return `${fields.join(',')}\n`;

@@ -422,6 +422,12 @@ describe('the time of slots', () => {
   });
 });
 
+test('a field of CSV that a spreadsheet would take for a formula begins with an apostrophe', () => {
+  expect(csvLine(['=1+1', '+1', '-1', '@SUM(A1)', '=a,"b"', '-', 'a=b', -1.5, -5n])).toBe(
+    `'=1+1,'+1,'-1,'@SUM(A1),"'=a,""b""",-,a=b,-1.5,-5\n`,
+  );
+});
+
 test('a field of CSV with a comma or a quote is quoted', () => {
   expect(csvLine(['a', 'b,c', 'd"e', null, 5n, 1.5])).toBe('a,"b,c","d""e",,5,1.5\n');
 });
