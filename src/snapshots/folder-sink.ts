@@ -1,7 +1,28 @@
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { AgentError, describeError } from '../lib/index.ts';
 import { readConfiguredState, rfc3339, type Snapshot, type SnapshotSink } from './types.ts';
+
+/**
+ * Makes a folder and its missing parents. The `recursive` of mkdir never ends where a file system answers ENOENT although the parent exists (/proc,
+ * an automounter without its server): it spins in a thread, and the agent cannot stop.
+ */
+async function makeFolder(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST') return;
+    const parent = dirname(directory);
+    const hasParent = await stat(parent).then(
+      () => true,
+      () => false,
+    );
+    if (code !== 'ENOENT' || hasParent || parent === directory) throw error;
+    await makeFolder(parent);
+    await mkdir(directory, { mode: 0o700 });
+  }
+}
 
 export interface FolderSinkOptions {
   /** Made when it is missing. */
@@ -29,7 +50,7 @@ export function createFolderSink({ directory, collect, maxFiles, maxBytes }: Fol
 
   /** The present snapshots, with their sizes. */
   async function listFiles(): Promise<Map<string, number>> {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeFolder(directory);
     const names = await readdir(directory);
     for (const name of names.filter((each) => UNFINISHED.test(each))) await rm(join(directory, name), { force: true });
     const files = new Map<string, number>();

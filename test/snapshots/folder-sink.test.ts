@@ -25,6 +25,11 @@ describe('a folder of snapshots', () => {
     expect((await folderSink(temporaryFolder()).wanted(never)).items.map(({ kind }) => kind)).toEqual(['ip-mroute', 'bgp-sockets']);
   });
 
+  test.runIf(process.platform === 'linux')('a folder that cannot be created is an error, not an endless attempt', async () => {
+    for (const folder of ['/proc/snapshots', '/proc/deep/snapshots'])
+      await expect(folderSink(folder).store(await snapshotAfter(0), never)).rejects.toThrow('ENOENT');
+  });
+
   test('a folder of snapshots is created, with each snapshot in a file that only this user can read', async () => {
     const folder = join(temporaryFolder(), 'deep', 'snapshots');
     const sink = folderSink(folder);
