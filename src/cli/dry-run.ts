@@ -69,7 +69,7 @@ export function intentWriter({ output, destination, columns }: IntentOutput): (e
   if (output === 'json') return (event) => destination.write(jsonLine(event));
   const titles = INTENT_COLUMNS.map(({ title }) => title);
   const widths = INTENT_COLUMNS.map(({ width }) => width);
-  const draw = lineDrawer(titles, widths, { columns, drop: ['RTT', 'TUNNEL NET', 'REASON'] });
+  const draw = lineDrawer(titles, widths, { columns, drop: ['RTT', 'TUNNEL NET', 'REASON', 'VRF', 'PEER'] });
   let header = `${draw(titles)}\n`;
   return (event) => {
     destination.write(`${header}${draw(INTENT_COLUMNS.map(({ cell }) => cell(event)))}\n`);

@@ -42,12 +42,14 @@ test('as a table, intents are rows below one header', () => {
   ]);
 });
 
-test('as a table, intents fit a terminal of 80 columns, and without a terminal nothing is cut', () => {
+test('as a table, intents fit a terminal, and without a terminal nothing is cut', () => {
   expect(printed('table', [INTENT], 80).split('\n')).toEqual([
     'USER                    VRF         PEER             CHANGE           REASON',
     '8scDCsZDUCJQHTX7Ys6YP…  vrf1        169.254.0.5      down → up        change',
     '',
   ]);
+  // What would be written stays.
+  expect(printed('table', [INTENT], 40).split('\n')[1]).toBe('8scDCsZDUCJQHTX7Ys6YPZ…  down → up');
   const long = { ...INTENT, vrf: 'a-vrf-with-a-long-name' };
   expect(printed('table', [long])).toContain('  a-vrf-with-a-long-name  ');
   expect(printed('table', [long], 200)).toContain('  a-vrf-wit…  ');
