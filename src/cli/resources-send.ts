@@ -161,7 +161,11 @@ class Sender {
         ),
       ),
     );
-    for (const [each, rejection] of rejected) await this.#onRejection(each, rejection, waiting, signal);
+    for (const [index, [each, rejection]] of rejected.entries())
+      await this.#onRejection(each, rejection, waiting, signal).catch((error: unknown) => {
+        waiting.push(...rejected.slice(index + 1).map(([later]) => later));
+        throw error;
+      });
     if (errors.length > 0) throw errors[0];
   }
 

@@ -159,6 +159,19 @@ test('a rejected transaction whose every step another run did counts as done', a
   expect(progress.at(-1)).toEqual([1, 1]);
 });
 
+test('no rejected transaction is forgotten when the ledger does not say what another run did', async () => {
+  const ledger = fakeLedger({
+    sendTransaction: async () => ({ kind: 'rejected', err: { InstructionError: [0, { Custom: 175 }] }, logs: [] }),
+  });
+  let outages = 1;
+  const { progress, result } = send(ledger, [labeled(20)], async () => {
+    if (outages-- > 0) throw new AgentError('LEDGER__NO_ENDPOINT', { problems: 'connection refused' });
+    return [];
+  });
+  await result;
+  expect(progress.at(-1)).toEqual([3, 3]);
+});
+
 test('a ledger that stops answering is asked for 30 s, and then the line counts what is confirmed', async () => {
   const outage = new AgentError('LEDGER__NO_ENDPOINT', { problems: 'connection refused' });
   const ledger = fakeLedger({ signatureStatuses: async () => Promise.reject(outage) });
