@@ -41,8 +41,8 @@ export interface FileContent {
   readonly access: FileAccess | undefined;
 }
 
-/** How long a pipe may take: 2 s, which hold everything else. */
-const [PIPE_WAITS, PIPE_WAIT_MS] = [100, 20];
+/** What a pipe may take holds everything else: 2 s to get a writer, and 30 s to get bytes from one, which may have to ask a vault for them. */
+const [WRITER_WAITS, BYTES_WAITS, PIPE_WAIT_MS] = [100, 1_500, 20];
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist',
@@ -103,14 +103,14 @@ function readOpenFile(descriptor: number, maxBytes: number): FileContent {
   // One byte more than allowed distinguishes a file that is too long from one that just fits.
   const buffer = Buffer.alloc(maxBytes + 1);
   let length = 0;
-  let waits = status.isFIFO() ? PIPE_WAITS : 0;
+  let waits = 0;
   while (length < buffer.length) {
     const read = readNow(descriptor, buffer, length);
     if (read !== undefined) length += read;
     // A pipe without a byte may get its writer yet.
-    if (read === undefined || (read === 0 && length === 0 && waits > 0)) {
-      if (waits === 0) throw new FileProblem('other', 'nothing writes to it');
-      waits -= 1;
+    if (read === undefined || (read === 0 && length === 0 && status.isFIFO() && waits < WRITER_WAITS)) {
+      if (waits >= BYTES_WAITS) throw new FileProblem('other', 'what writes to it sends nothing');
+      waits += 1;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PIPE_WAIT_MS);
     } else if (read === 0) break;
   }

@@ -208,6 +208,10 @@ describe('invalid key files', () => {
     const timely = write(JSON.stringify(whole), 0);
     expect(loadKeypair(pipe).keypair.address).toHaveLength(44);
     await ended(timely);
+    // A writer that is there may have to ask a vault first.
+    const slow = spawn('sh', ['-c', `exec 3> "$2"; sleep 3; printf '%s' "$1" >&3`, 'sh', JSON.stringify(whole), pipe], { stdio: 'ignore' });
+    expect(loadKeypair(pipe).keypair.address).toHaveLength(44);
+    await ended(slow);
   });
 
   test('a folder as key file is refused', () => {
