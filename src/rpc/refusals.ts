@@ -148,7 +148,8 @@ export function problemOf(reply: RpcFailure): string {
       const { cause, message } = reply;
       if (message !== undefined) return message;
       const inner = cause instanceof AggregateError && cause.message === '' ? cause.errors : [cause];
-      return inner.map(describeError).join('; ');
+      const problem = inner.map(describeError).join('; ');
+      return reply.progress === 'answering' && !(cause instanceof DeadlineExceeded) ? `the response broke off (${problem})` : problem;
     }
   }
 }

@@ -58,8 +58,17 @@ export class FailureHandler {
     this.#parts = parts;
   }
 
-  /** Its users are no longer in flight: all but a rejected one are still desired, and go out with the next transaction (rule 19). */
-  async handle(transaction: FailedTransaction, err: TransactionErrorJson, logs: readonly string[], signal: AbortSignal): Promise<void> {
+  /**
+   * Its users are no longer in flight: all but a rejected one are still desired, and go out with the next transaction (rule 19). `said`: the error of
+   * the endpoint that reported the failure, in its words.
+   */
+  async handle(
+    transaction: FailedTransaction,
+    err: TransactionErrorJson,
+    logs: readonly string[],
+    signal: AbortSignal,
+    said?: AgentError,
+  ): Promise<void> {
     const { gate, health, compute, blockhashes, reporter } = this.#parts;
     const { signature, intents } = transaction;
     const verdict = this.#classify(transaction, err, logs);
@@ -84,7 +93,7 @@ export class FailureHandler {
         reporter.withdrawn({ signature, intents });
         return;
       case 'retry':
-        health.failed(verdict.error);
+        health.failed(said ?? verdict.error);
         // With the same blockhash the same users have the same bytes, whose old failure is what a status poll finds.
         if (verdict.reason === 'blockhash' || verdict.reason === 'unexplained') blockhashes.invalidate();
         if (verdict.reason === 'units') compute.exceeded();

@@ -78,10 +78,17 @@ export interface SubmitterParts extends FailureHandlerParts {
   readonly onUndecided: () => void;
 }
 
+/** After so many in a row, transactions go without a limit for a while. */
+const MAX_FAILED_SIMULATIONS = 3;
+const SIMULATE_AGAIN_AFTER_MS = 60_000;
+
 /** Packs, signs and sends what is desired. */
 export class Submitter {
   readonly #parts: SubmitterParts;
   #isDraining = false;
+  /** In a row. */
+  #failedSimulations = 0;
+  #simulatesFrom = Number.NEGATIVE_INFINITY;
 
   constructor(parts: SubmitterParts) {
     this.#parts = parts;
@@ -122,7 +129,7 @@ export class Submitter {
       let blockhash: Blockhash;
       try {
         blockhash = await blockhashes.get(signal);
-        if (compute.needsMeasurement) await this.#measure(blockhash, signal);
+        if (compute.needsMeasurement && clock.monotonic() >= this.#simulatesFrom) await this.#measure(blockhash, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (!isAgentError(error)) throw error;
@@ -187,18 +194,22 @@ export class Submitter {
 
   /** Simulates the next transaction: for its compute units, and for a user that would fail it. */
   async #measure(blockhash: Blockhash, signal: AbortSignal): Promise<void> {
-    const { rpc, compute, desired, failures } = this.#parts;
+    const { rpc, clock, compute, desired, failures } = this.#parts;
     const packed = this.#packNext();
     if (packed === undefined) return;
     const transaction = this.#sign(packed.intents, packed.compute, blockhash);
     try {
       const { err, unitsConsumed, logs } = await rpc.simulateTransaction(transaction.wire, signal, { minContextSlot: desired.viewSlot });
+      this.#failedSimulations = 0;
       if (err !== null) await failures.handle({ ...transaction, intents: packed.intents }, err, logs, signal);
       // Without the units, transactions request no limit.
       else if (unitsConsumed !== undefined) compute.learn(packed.intents.length, unitsConsumed);
     } catch (error) {
       // A node that cannot simulate costs the limit, not the write.
-      if (!isAgentError(error) || error.code !== 'LEDGER__UNSUPPORTED') throw error;
+      if (isAgentError(error) && error.code === 'LEDGER__UNSUPPORTED') return;
+      this.#failedSimulations += 1;
+      if (!isAgentError(error) || this.#failedSimulations < MAX_FAILED_SIMULATIONS) throw error;
+      this.#simulatesFrom = clock.monotonic() + SIMULATE_AGAIN_AFTER_MS;
     }
   }
 
@@ -239,7 +250,7 @@ export async function handleOutcome(
     case 'rejected':
       if (!inFlight.abandon(transaction)) return;
       budget.refundFee();
-      await failures.handle(transaction, outcome.err, outcome.logs, signal);
+      await failures.handle(transaction, outcome.err, outcome.logs, signal, outcome.error);
       break;
   }
   if (isUndecided) onUndecided();

@@ -572,6 +572,27 @@ describe('a failing ledger', () => {
     expect(ledger.sends.map(({ writes }) => writes.length)).toEqual([20]);
   });
 
+  test('endpoints that fail at every simulation cost the compute limit, not the write, and are asked again later', async () => {
+    const { clock, setDesired, ledger, history } = setUp();
+    const { simulateTransaction } = ledger.rpc;
+    let simulations = 0;
+    ledger.rpc.simulateTransaction = () => {
+      simulations += 1;
+      return Promise.reject(new AgentError('LEDGER__ACCESS_DENIED', { endpoint: 'a', problem: 'HTTP status 403' }));
+    };
+    setDesired(up(1));
+    await clock.advance(8_000);
+    setDesired(up(2));
+    await clock.advance(8_000);
+    expect([history(), simulations]).toEqual([['u1 up', 'u2 up'], 3]);
+    ledger.rpc.simulateTransaction = simulateTransaction;
+    await clock.advance(60_000);
+    setDesired(up(3));
+    await clock.advance(3_000);
+    expect(history()).toEqual(['u1 up', 'u2 up', 'u3 up']);
+    expect(ledger.calls.filter((call) => call === 'simulateTransaction').length).toBe(1);
+  });
+
   test('an unknown error is retried with pauses and backs off no user', async () => {
     const { clock, setDesired, ledger, worker, history } = setUp();
     ledger.state.refuseAll = { SomethingNew: { of: 'tomorrow' } };
@@ -892,6 +913,14 @@ describe('writes that do not land', () => {
     at.ledger.state.fate = () => ({ outcome: { kind: 'unknown', error: unsupported('sendTransaction') }, landsAfterSlots: 'never' });
     await ticking(at, 50, () => up(1));
     expect(at.stalls).toEqual(['stalled for 45 s: the ledger endpoint https://rpc does not serve sendTransaction: -32601']);
+  });
+
+  test('rule 20: a transaction that an endpoint fails in preflight for ever is reported in the words of the endpoint', async () => {
+    const at = setUp();
+    const error = refusal('Transaction simulation failed: Account in use (code -32002)');
+    at.ledger.state.fate = () => ({ outcome: { kind: 'rejected', err: 'AccountInUse', logs: [], error }, landsAfterSlots: 'never' });
+    await ticking(at, 60, () => up(1));
+    expect(at.stalls[0]).toMatch(/^stalled for 4[5-9] s: .*https:\/\/rpc .*Account in use \(code -32002\)$/);
   });
 
   test('rule 20: a permanent BlockhashNotFound backs off to four sends a minute, and is reported', async () => {
