@@ -3,6 +3,7 @@ import type { RequestEvent } from '../agent/counts.ts';
 import type { AgentListener, TickReport } from '../agent/events.ts';
 import { DEFAULT_POLICY, ledgerStatus, type StatusIntent, type UserOutcome, watchedAgeMs } from '../bgp/index.ts';
 import { type AgentError, type Clock, describeError, type MonotonicMs, monotonicMs } from '../lib/index.ts';
+import { standstillSince } from '../rpc/slots.ts';
 import { type Address, deviceStatusName, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
 import { type AgentStatus, assess, isLagging, LOW_HOURS, MOST_NAMED, SILENT_MS } from './findings.ts';
 import type { AgentState, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './status.ts';
@@ -283,10 +284,13 @@ export function createStatusBoard(options: StatusBoardOptions) {
       const now = clock.monotonic();
       lastTick = { report, at: now };
       const { slotProgress: progress, outcomes } = report;
+      const wasStill = slotProgress !== null && standstillSince(slotProgress) !== undefined;
       slotProgress =
         progress === undefined
           ? null
           : { slot: progress.slot, advancedAt: wallAt(progress.advancedAt), answeredAt: wallAt(progress.answeredAt) };
+      // The lag of a ledger that stood still is over with the standstill; another one is found at the next comparison.
+      if (wasStill && slotProgress !== null && standstillSince(slotProgress) === undefined) ledgerLag = null;
       failedVrfs = [...(report.failedVrfs ?? [])].map(([vrf, { problem }]) => ({
         vrf,
         problem,

@@ -50,6 +50,23 @@ test('a step of the wall clock is neither a silence of the agent nor a long wait
   expect(read().findings.map(({ code }) => code)).toEqual(['agent-silent', 'writes-delayed']);
 });
 
+test('the lag of a ledger that stood still is over when it makes progress again', async () => {
+  const { read, listener, clock } = board();
+  const report = { startedAt: clock.monotonic(), durationMs: 12, outcomes: new Map(), intents: [], phases: { switchMs: 8, ledgerMs: 5 } };
+  const seen = { ...report, ambiguous: [], switchRead: true, view: viewOf([]), viewSlot: slot(10_000) };
+  const advancedAt = clock.monotonic();
+  await clock.advance(30_000);
+  listener.tick({ ...seen, slotProgress: { slot: slot(10_000), advancedAt, answeredAt: clock.monotonic() } });
+  listener.ledgerLag({ slot: slot(10_000), behindMs: 30_000 });
+  expect(read().findings.map(({ code }) => code)).toEqual(['ledger-stands-still']);
+  const now = clock.monotonic();
+  listener.tick({ ...seen, slotProgress: { slot: slot(10_001), advancedAt: now, answeredAt: now } });
+  expect(read().findings).toEqual([]);
+  listener.ledgerLag({ slot: slot(10_001), behindMs: 30_000 });
+  listener.tick({ ...seen, slotProgress: { slot: slot(10_002), advancedAt: now, answeredAt: now } });
+  expect(read().findings.map(({ code }) => code)).toEqual(['ledger-lag']);
+});
+
 test('the timeline names a failed endpoint once', () => {
   const { listener, read } = board();
   const error = new AgentError('LEDGER__UNREACHABLE', { endpoint: 'http://a', problem: 'refused' });
