@@ -197,6 +197,8 @@ test.concurrent('a second writer of the device is reported, corrected once, and 
   await overwrite();
   await until('the correction', () => ledgerSays()[1] === 'up');
   await until('the notice', () => eventsOf('foreign writes u1').length === 1);
+  // While the correction is in flight, another change of the record may be its own.
+  await until('its confirmation', () => eventsOf('landed u1 up').length === 2);
   await overwrite();
   await until('the second notice', () => eventsOf('foreign writes u1').length === 2);
   await systemClock.sleep(1_000);
