@@ -186,6 +186,13 @@ test.concurrent('rule 17: stopping waits for transactions in flight', PATIENTLY,
   expect(ledgerSays()[0]).toBe('down');
 });
 
+test.concurrent('stopping ends although a snapshot never does', PATIENTLY, async ({ onTestFinished }) => {
+  const hanging = { start: () => undefined, stop: () => new Promise<never>(() => undefined) };
+  const { agent } = await makeFixture(onTestFinished, { snapshotter: () => hanging, timing: { drainMs: 100 } });
+  agent.start();
+  expect((await agent.stop()).unresolved).toEqual([]);
+});
+
 test.concurrent('a second writer of the device is reported, corrected once, and then left alone', PATIENTLY, async ({ onTestFinished }) => {
   const { localnet, user, until, eventsOf, ledgerSays } = await settledFixture(onTestFinished);
   const overwrite = async () => {
