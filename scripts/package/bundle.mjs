@@ -143,9 +143,13 @@ const withoutConnections = {
 
 /** What the agent takes of packages whose main file loads much more, and parts of Node.js with it. */
 const PARTS = {
+  // A proxy's agent asks by a method that only undici's main file gives to dispatchers.
   undici: `
+    import connect from 'undici/lib/api/api-connect.js';
+    import Dispatcher from 'undici/lib/dispatcher/dispatcher.js';
+    Dispatcher.prototype.connect = connect;
+    export { Dispatcher };
     export { default as Agent } from 'undici/lib/dispatcher/agent.js';
-    export { default as Dispatcher } from 'undici/lib/dispatcher/dispatcher.js';
     export { default as EnvHttpProxyAgent } from 'undici/lib/dispatcher/env-http-proxy-agent.js';
     export { default as buildConnector } from 'undici/lib/core/connect.js';`,
   'prom-client': `

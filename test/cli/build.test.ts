@@ -1,8 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { isBuiltin } from 'node:module';
+import { type AddressInfo, connect } from 'node:net';
 import { dirname, join, relative, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/index.ts';
@@ -104,6 +107,26 @@ const REPORTS_LOADED = `data:text/javascript,${encodeURIComponent(`
     constructor() { super(); process.stderr.write('Intl.Segmenter\\n'); }
   };
 `)}`;
+
+test('the built agent reaches the ledger through a proxy', async ({ onTestFinished }) => {
+  await using fixture = await commandFixture();
+  const targets: (string | undefined)[] = [];
+  const proxy = createServer().on('connect', ({ url }, client) => {
+    targets.push(url);
+    const upstream = connect(Number(new URL(fixture.addresses.rpcUrl).port), '127.0.0.1', () => client.write('HTTP/1.1 200 OK\r\n\r\n'));
+    client.pipe(upstream).pipe(client);
+    for (const socket of [client, upstream]) socket.on('error', () => undefined);
+    onTestFinished(() => void upstream.destroy());
+  });
+  await new Promise<void>((listening) => proxy.listen(0, '127.0.0.1', listening));
+  onTestFinished(() => void proxy.close());
+  const { port } = proxy.address() as AddressInfo;
+  const env = { ...process.env, HTTP_PROXY: `http://127.0.0.1:${port}`, DZD_LEDGER_RPC_URLS: 'http://ledger.example:8899' };
+  const args = ['status', '--config', join(fixture.folder, 'config.yaml'), '--output', 'json'];
+  const child = spawn(process.execPath, [join(dist, 'dzd-telemetry.js'), ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  expect([code, stderr, targets[0]]).toEqual([0, '', 'ledger.example:8899']);
+});
 
 test('the executable loads nothing of Node.js that only unused parts of its packages need', async ({ onTestFinished }) => {
   await using fixture = await commandFixture();
