@@ -63,8 +63,16 @@ export function asError(thrown: unknown): Error {
 /** Any thrown value as one line. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error && !error.message.includes(error.cause.message) ? `: ${describeError(error.cause)}` : '';
-  return `${error.message || error.name}${cause}`.replaceAll(/\s+/g, ' ');
+  const message = reasonOfOpenSsl(error) ?? (error.message || error.name);
+  const cause = error.cause instanceof Error ? describeError(error.cause) : '';
+  const isSaid = cause === '' || message.includes(cause) || (error.cause instanceof Error && message.includes(error.cause.message));
+  return `${message}${isSaid ? '' : `: ${cause}`}`.replaceAll(/\s+/g, ' ');
+}
+
+/** OpenSSL's own message names its source files; its reason is what an operator can search for. */
+function reasonOfOpenSsl(error: Error): string | undefined {
+  if (!('library' in error && 'reason' in error) || typeof error.reason !== 'string') return undefined;
+  return 'code' in error && typeof error.code === 'string' ? `${error.reason} (${error.code})` : error.reason;
 }
 
 function fill(template: string, context: Readonly<Record<string, unknown>>): string {

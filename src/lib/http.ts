@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import type { EpochMs } from './clock.ts';
-import { asError } from './errors.ts';
+import { asError, describeError } from './errors.ts';
 
 export { buildConnector, Dispatcher } from 'undici';
 
@@ -180,7 +180,7 @@ export class HttpClient {
   #throughProxy(origin: string, cause: Error): Error {
     const proxy = this.#options.useProxy ? proxyFor(origin) : undefined;
     if (proxy === undefined) return cause;
-    return new Error(`through the proxy ${new URL(proxy.url).host} of ${proxy.variable}: ${cause.message || cause.name}`, { cause });
+    return new Error(`through the proxy ${new URL(proxy.url).host} of ${proxy.variable}: ${describeError(cause)}`, { cause });
   }
 
   #dispatch({ method, origin, path, headers = {}, body, ...bound }: HttpRequest, signal: AbortSignal): Promise<HttpReply> {

@@ -220,12 +220,10 @@ function toAgentError(error: unknown, { endpoint: { text: endpoint }, maxAnswerB
     if (error.progress === 'answering') return new AgentError('EAPI__INCOMPLETE', { endpoint, bytes, problem: error.message }, { cause });
   }
   const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
-  // OpenSSL's own message names its source files; its reason is what an operator can search for.
-  const isOpenSsl = cause instanceof Error && 'reason' in cause && typeof cause.reason === 'string' && 'library' in cause;
-  const described = isOpenSsl ? String(cause.reason) : describeError(cause).replace(/:? *$/, '');
+  const described = describeError(cause).replace(/:? *$/, '');
   const problem = code === '' || described.includes(code) ? described : `${described} (${code})`;
   const hint = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? '; tls.serverName can name what the certificate names' : '';
-  return new AgentError(connectionCode(code, described), { endpoint, problem: `${problem}${hint}` }, isOpenSsl ? undefined : { cause });
+  return new AgentError(connectionCode(code, described), { endpoint, problem: `${problem}${hint}` }, { cause });
 }
 
 function connectionCode(
