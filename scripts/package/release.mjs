@@ -12,6 +12,9 @@ export function writeChecksums(outdir, files) {
   return target;
 }
 
+/** Licenses of packages that name none in their package.json, by the text that they bring. */
+const LICENSES = { eyes: 'MIT', 'text-encoding-utf-8': 'Unlicense' };
+
 /**
  * CycloneDX by `npm sbom`, and the Node.js of the executables, which is no package of npm's tree. Made of a lock file without development
  * dependencies, without what differs from run to run: `--omit dev` would leave out those that both need, and npm refuses a tree with our TypeScript, which a library's peer is older than.
@@ -29,6 +32,13 @@ export function writeBillOfMaterials({ root, work, outdir, nodeVersion, epoch })
   const args = ['sbom', '--package-lock-only', '--legacy-peer-deps', '--sbom-format', 'cyclonedx', '--sbom-type', 'application'];
   const printed = execFileSync('npm', args, { cwd: folder, encoding: 'utf8', maxBuffer: 64e6 });
   const { serialNumber, ...bill } = JSON.parse(printed);
+  // npm takes the folder's.
+  bill.metadata.component.name = shipped.name;
+  for (const each of bill.components) {
+    const id = LICENSES[each.name];
+    if (each.licenses === undefined && id === undefined) throw new Error(`the package ${each.name} names no license`);
+    each.licenses ??= [{ license: { id } }];
+  }
   bill.metadata.timestamp = new Date(epoch * 1_000).toISOString();
   bill.components.push({
     type: 'platform',
