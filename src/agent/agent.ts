@@ -157,8 +157,13 @@ export function createAgent(options: AgentOptions) {
     reporter,
     maxWaitMs: timing.intervalMs,
   });
+  let reportedStatus: number | undefined;
+  const reportStatus = (status: number): void => {
+    if (status !== reportedStatus) reporter.deviceStatus({ status });
+    reportedStatus = status;
+  };
   const readAuthority = (signal: AbortSignal): Promise<DeviceAuthority> =>
-    readDeviceAuthority({ rpc, device, programId, publisher }, signal);
+    readDeviceAuthority({ rpc, device, programId, publisher, onStatus: reportStatus }, signal);
 
   const worker =
     signer === undefined
@@ -180,14 +185,11 @@ export function createAgent(options: AgentOptions) {
 
   const isHalted = (): boolean => worker?.halted !== undefined;
   let reportedAuthority = false;
-  let reportedStatus: number | undefined;
   /** A tick had writes while it was unknown whether this key may write. */
   let withheld = false;
   const authority = new AuthorityWatch({
     verify: async (signal) => {
-      const { code, status, metricsPublisher } = await readAuthority(signal);
-      if (status !== reportedStatus) reporter.deviceStatus({ status });
-      reportedStatus = status;
+      const { code, metricsPublisher } = await readAuthority(signal);
       if (!reportedAuthority) reporter.authorized({ device, code, publisher: metricsPublisher });
       reportedAuthority = true;
     },

@@ -74,6 +74,8 @@ interface DeviceAuthorityQuery {
   readonly programId: Address;
   /** Our key; without it (a dry run) the device's publisher is not compared. */
   readonly publisher?: Address;
+  /** Gets the status of the device even if our key may not write for it. */
+  readonly onStatus?: (status: number) => void;
 }
 
 /**
@@ -82,7 +84,7 @@ interface DeviceAuthorityQuery {
  * LEDGER__PUBLISHER_MISMATCH, or as the RPC does. An endpoint that lacks what another one has is quarantined.
  */
 export async function readDeviceAuthority(query: DeviceAuthorityQuery, signal: AbortSignal): Promise<DeviceAuthority> {
-  const { rpc, device, programId, publisher } = query;
+  const { rpc, device, programId, publisher, onStatus } = query;
   const readDevice = (account: AccountInfo | null | undefined): Device => {
     if (account === null || account === undefined) throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
     if (account.owner !== programId) throw new AgentError('LEDGER__DEVICE_WRONG_OWNER', { device, owner: account.owner, programId });
@@ -90,6 +92,7 @@ export async function readDeviceAuthority(query: DeviceAuthorityQuery, signal: A
   };
   const { slot, accounts } = await rpc.accounts([device], signal, { verifyAccounts: ([account]) => void readDevice(account) });
   const { code, status, metricsPublisherPk } = readDevice(accounts[0]);
+  onStatus?.(status);
   if (publisher !== undefined && metricsPublisherPk !== publisher) {
     throw new AgentError('LEDGER__PUBLISHER_MISMATCH', { device, expected: publisher, actual: metricsPublisherPk });
   }

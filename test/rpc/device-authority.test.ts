@@ -68,3 +68,13 @@ test('without a key, the publisher is returned and not compared', async () => {
   };
   expect((await readDeviceAuthority({ rpc, device: DEVICE, programId: PROGRAM }, calm())).metricsPublisher).toBe(key(66));
 });
+
+test('the status of a device that names another publisher is known', async () => {
+  const rpc: Pick<LedgerRpc, 'accounts'> = {
+    accounts: async () => ({ slot: slot(40), accounts: [{ owner: PROGRAM, lamports: lamports(1), data: deviceData(key(66), 5) }] }),
+  };
+  const statuses: number[] = [];
+  const query = { rpc, device: DEVICE, programId: PROGRAM, publisher: OUR_KEY, onStatus: (status: number) => void statuses.push(status) };
+  await expect(readDeviceAuthority(query, calm())).rejects.toMatchObject({ code: 'LEDGER__PUBLISHER_MISMATCH' });
+  expect(statuses).toEqual([5]);
+});
