@@ -66,7 +66,7 @@ export function describeError(error: unknown): string {
   const message = reasonOfOpenSsl(error) ?? (error.message || error.name);
   const cause = error.cause instanceof Error ? describeError(error.cause) : '';
   const isSaid = cause === '' || message.includes(cause) || (error.cause instanceof Error && message.includes(error.cause.message));
-  return `${message}${isSaid ? '' : `: ${cause}`}`.replaceAll(/\s+/g, ' ');
+  return `${message}${isSaid ? '' : `: ${cause}`}`.replaceAll(/\s+/g, ' ').trim();
 }
 
 /** OpenSSL's own message names its source files; its reason is what an operator can search for. */

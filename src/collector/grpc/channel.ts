@@ -96,21 +96,17 @@ function grpcError(error: unknown, { status }: Pick<typeof Grpc, 'status'>, { en
   if (error instanceof StreamEnded) return new AgentError('GRPC__WATCH_ENDED', { endpoint, problem: error.message }, { cause: error });
   const { code, details } = serviceError(error);
   // The library's text names every address that it tried; the beginning is enough.
-  const problem = oneLine(details);
-  const options = { cause: error };
+  const problem = oneLine(details).replace(/\.? Resolution note:$/, '');
+  // The library's message is the status and the same text once more, so it is no cause.
   switch (code) {
     case status.UNAVAILABLE:
-      return new AgentError('GRPC__UNREACHABLE', { endpoint, problem }, options);
+      return new AgentError('GRPC__UNREACHABLE', { endpoint, problem });
     case status.UNIMPLEMENTED:
-      return new AgentError('GRPC__NOT_SERVED', { endpoint, method, problem }, options);
+      return new AgentError('GRPC__NOT_SERVED', { endpoint, method, problem });
     case status.RESOURCE_EXHAUSTED:
-      return new AgentError('GRPC__EXHAUSTED', { endpoint, problem }, options);
+      return new AgentError('GRPC__EXHAUSTED', { endpoint, problem });
     default:
-      return new AgentError(
-        'GRPC__FAILED',
-        { endpoint, method, status: code === undefined ? 'no status' : `${status[code]}`, problem },
-        options,
-      );
+      return new AgentError('GRPC__FAILED', { endpoint, method, status: code === undefined ? 'no status' : `${status[code]}`, problem });
   }
 }
 

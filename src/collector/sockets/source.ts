@@ -71,7 +71,8 @@ function run(file: string, args: readonly string[], namespace: string, signal: A
     signal.throwIfAborted();
     const child = execFile(file, args, options, (error, stdout, stderr) => {
       signal.removeEventListener('abort', onAbort);
-      if (error === null) resolve(stdout);
+      // ss ends with 0 also where the kernel refused it the sockets: without any, its complaint is all that it said.
+      if (error === null && (stdout !== '' || stderr.trim() === '')) resolve(stdout);
       else reject(new AgentError('SOCKETS__SS_FAILED', { namespace, problem: problemOf(error, stderr) }, { cause: error }));
     });
     // With the signal as an option, execFile would send SIGTERM, whatever its killSignal is.
@@ -84,7 +85,7 @@ function run(file: string, args: readonly string[], namespace: string, signal: A
 }
 
 /** What the tools printed says more than Node's message, which repeats the command line. */
-function problemOf(error: Error, stderr: string): string {
+function problemOf(error: Error | null, stderr: string): string {
   return oneLine(oneLine(stderr) || describeError(error));
 }
 

@@ -142,6 +142,29 @@ describe('ip and ss', () => {
     });
   });
 
+  test('rule 3: a complaint of ss without any socket is a failed VRF, not an empty one, although ss ends with 0', async () => {
+    const source = await withIp(
+      `case "$3" in default) echo "note" >&2; echo 'ESTAB 0 0 169.254.0.0:179 169.254.0.1:40312';; *) echo "RTNETLINK answers: Operation not permitted" >&2;; esac`,
+    );
+    const { vrfs } = await source.collect(never);
+    expect(vrfs.get('default')).toMatchObject({ kind: 'collected', neighbors: { size: 1 } });
+    expect(vrfs.get('vrf1')).toMatchObject({
+      kind: 'failed',
+      problem: 'ss could not run in namespace ns-vrf1: RTNETLINK answers: Operation not permitted',
+    });
+  });
+
+  test('an error of ip or ss that prints nothing is named once', async () => {
+    const source = await withIp(`[ "$3" = default ] && echo 'ESTAB 0 0 169.254.0.0:179 169.254.0.1:40312' || exit 1`);
+    const { vrfs } = await source.collect(never);
+    expect(vrfs.get('vrf1')).toMatchObject({
+      kind: 'failed',
+      problem: expect.stringMatching(
+        /^ss could not run in namespace ns-vrf1: Command failed: \S+ netns exec ns-vrf1 ss -tinHO sport = :179 or dport = :179$/,
+      ),
+    });
+  });
+
   test('ss that does not end is killed, also when it ignores SIGTERM', async () => {
     const pids = join(folder, 'pids');
     const started = async (): Promise<readonly number[]> =>
