@@ -16,8 +16,8 @@ export type ExplainedUser = StatusExcerpt['users'][number];
 type RunningAgent = { readonly kind: 'answered'; readonly status: StatusExcerpt } | { readonly kind: 'none'; readonly problem: string };
 
 const RESPONSE_TIMEOUT_MS = 3_000;
-/** Ten times the status of the largest device. */
-const MAX_RESPONSE_BYTES = 32 * 1024 * 1024;
+/** Twice the status of the largest device. Any program of this host can listen in place of the agent. */
+const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 /** A hundred for each of 4,096 users, and as much for their past. */
 const MAX_VALUES = 800_000;
 

@@ -164,6 +164,7 @@ describe.concurrent('with a running agent', () => {
 
   test.for([
     ['something else', 'Not found', 'the response is not from an agent of this version'],
+    ['a program that sends more than any agent', `"${'x'.repeat(8 * 1024 * 1024)}"`, 'more than 8388608 bytes'],
     ['the agent of another device', JSON.stringify(statusOf(keyNumber(9))), `reports for another device, ${keyNumber(9)}`],
   ] as const)('explain reads switch and ledger when %s answers', async ([, body, problem], { onTestFinished }) => {
     const at = shared();
