@@ -3,7 +3,7 @@ import { createAgentEvents } from '../agent/events.ts';
 import { openAgent } from '../agent/from-config.ts';
 import { type AgentConfig, type HttpConfig, loadSecret } from '../config/index.ts';
 import { HttpClient } from '../lib/http.ts';
-import { AgentError, describeError, hostInUrl, parseJson, systemClock, withDeadline } from '../lib/index.ts';
+import { AgentError, DeadlineExceeded, describeError, hostInUrl, parseJson, systemClock, withDeadline } from '../lib/index.ts';
 import { createStatusBoard } from '../observability/index.ts';
 import { type Address, isAddress, slot } from '../serviceability/index.ts';
 
@@ -12,8 +12,15 @@ export type StatusExcerpt = z.output<typeof statusSchema>;
 
 export type ExplainedUser = StatusExcerpt['users'][number];
 
+/** Why there is no answer. `hangs`: something listens at the address, and did not answer in time. */
+interface NoAnswer {
+  readonly kind: 'none';
+  readonly problem: string;
+  readonly hangs?: boolean;
+}
+
 /** The status of the running agent, or why there is none. */
-type RunningAgent = { readonly kind: 'answered'; readonly status: StatusExcerpt } | { readonly kind: 'none'; readonly problem: string };
+type RunningAgent = { readonly kind: 'answered'; readonly status: StatusExcerpt } | NoAnswer;
 
 const RESPONSE_TIMEOUT_MS = 3_000;
 /** Twice the status of the largest device. Any program of this host can listen in place of the agent. */
@@ -36,7 +43,7 @@ export async function getFromAgent(
   { enabled, listen: { host, port }, tokenFile }: HttpConfig,
   path: string,
   signal: AbortSignal,
-): Promise<{ readonly kind: 'body'; readonly where: string; readonly body: string } | { readonly kind: 'none'; readonly problem: string }> {
+): Promise<{ readonly kind: 'body'; readonly where: string; readonly body: string } | NoAnswer> {
   if (!enabled || port === 0) return { kind: 'none', problem: 'this configuration serves no status over HTTP' };
   const where = `${loopbackOf(host)}:${port}`;
   const client = new HttpClient({ connections: 1, keepAliveMs: 1_000, maxBodyBytes: MAX_RESPONSE_BYTES });
@@ -49,7 +56,7 @@ export async function getFromAgent(
     return { kind: 'body', where, body: body.toString('utf8') };
   } catch (error) {
     signal.throwIfAborted();
-    return noAnswer(where, describeError(error));
+    return { ...noAnswer(where, describeError(error)), hangs: error instanceof DeadlineExceeded };
   } finally {
     await client.close();
   }

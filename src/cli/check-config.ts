@@ -124,6 +124,8 @@ export function agentStep({ agent }: Lookups): Step {
     name: 'agent',
     async run() {
       const asked = await agent();
+      if (asked.kind === 'none' && asked.hangs === true)
+        return fail(asked.problem, 'restart the agent if it listens there (systemctl restart dzd-telemetry), and keep its log');
       if (asked.kind === 'none') throw new Skip(asked.problem);
       const { findings, lastTick, now } = asked.status;
       if (findings === undefined) return warn('the running agent is of an earlier version, which gives no verdict', 'restart the agent');

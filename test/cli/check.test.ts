@@ -376,6 +376,13 @@ describe.concurrent('all steps', () => {
     ]);
   });
 
+  test('check fails for a running agent that hangs', async ({ onTestFinished }) => {
+    const at = shared();
+    const listen = await serve(() => undefined, onTestFinished);
+    const { exitCode, states, detail } = await check(at, '--http.listen', listen);
+    expect([exitCode, states.at(-1), detail.agent]).toEqual([1, 'fail agent', `no agent answers at ${listen} (no answer within 3000 ms)`]);
+  });
+
   test('check fails for an endpoint of another cluster and names both genesis hashes', async ({ onTestFinished }) => {
     const at = shared();
     const other = createLocalLedger();

@@ -62,7 +62,9 @@ describe.concurrent('the command', () => {
     });
   });
 
-  test('status notes the findings of the agent that runs here, and nothing where none runs', async ({ onTestFinished }) => {
+  test('status notes the findings of the agent that runs here, or that it hangs, and nothing where none runs', async ({
+    onTestFinished,
+  }) => {
     const at = shared();
     const finding = { code: 'X', severity: 'critical', since: 0, text: 'No write has landed', remedy: 'add an endpoint', runbook: 'DzdX' };
     const status = { ...statusOf(at.localnet.device), verdict: 'critical', findings: [finding] };
@@ -74,6 +76,9 @@ describe.concurrent('the command', () => {
     const note = 'the running agent reports (critical): No write has landed; add an endpoint';
     const [with_, without] = [await notes(listen), await notes('127.0.0.1:1')];
     expect([with_, without]).toEqual([expect.arrayContaining([note]), expect.not.arrayContaining([note])]);
+    const hanging = await serve(() => undefined, onTestFinished);
+    const hangs = `no agent answers at ${hanging} (no answer within 3000 ms); an agent that listens there hangs and writes nothing`;
+    expect(await notes(hanging)).toEqual(expect.arrayContaining([hangs]));
   });
 
   test('status separates down, never connected, stale and out of service', async () => {
