@@ -144,13 +144,13 @@ describe('ip and ss', () => {
 
   test('rule 3: a complaint of ss without any socket is a failed VRF, not an empty one, although ss ends with 0', async () => {
     const source = await withIp(
-      `case "$3" in default) echo "note" >&2; echo 'ESTAB 0 0 169.254.0.0:179 169.254.0.1:40312';; *) echo "RTNETLINK answers: Operation not permitted" >&2;; esac`,
+      `case "$3" in default) echo "note" >&2; echo 'ESTAB 0 0 169.254.0.0:179 169.254.0.1:40312';; *) echo "Cannot open netlink socket: Operation not permitted" >&2;; esac`,
     );
     const { vrfs } = await source.collect(never);
     expect(vrfs.get('default')).toMatchObject({ kind: 'collected', neighbors: { size: 1 } });
     expect(vrfs.get('vrf1')).toMatchObject({
       kind: 'failed',
-      problem: 'ss could not run in namespace ns-vrf1: RTNETLINK answers: Operation not permitted',
+      problem: 'ss could not run in namespace ns-vrf1: Cannot open netlink socket: Operation not permitted',
     });
   });
 
