@@ -85,7 +85,7 @@ function withoutRepeatedViews(results: readonly VrfResult[], source: string, end
 function repeated({ vrf, reading }: VrfResult, { vrf: other }: VrfResult, source: string, endpoint: string): VrfResult {
   const count = reading?.kind === 'collected' ? reading.neighbors.size : 0;
   const neighbors = count === 1 ? 'the one neighbor' : `the ${count} neighbors`;
-  const cause = new SnmpProblem('SNMP__VRF_IGNORED', `${vrf} shows ${neighbors} of ${other}, with the same states and times`);
+  const cause = new SnmpProblem('SNMP__VRF_IGNORED', `it shows ${neighbors} of ${other}, with the same states and times`);
   return { vrf, reading: { kind: 'failed', source, problem: cause.message, error: errorOf(cause, endpoint) }, cause };
 }
 

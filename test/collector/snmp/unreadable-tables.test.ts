@@ -354,7 +354,7 @@ describe('an agent that answers for one VRF with the table of another', () => {
     expect(snapshot.vrfs.get('default')).toMatchObject({ kind: 'collected' });
     expect(snapshot.vrfs.get('vrf1')).toMatchObject({
       kind: 'failed',
-      problem: 'vrf1 shows the 3 neighbors of default, with the same states and times',
+      problem: 'it shows the 3 neighbors of default, with the same states and times',
       error: { code: 'SNMP__VRF_IGNORED' },
     });
     const user = userNumber(40);
@@ -382,10 +382,7 @@ describe('an agent that answers for one VRF with the table of another', () => {
       maxRows: 1_000,
       clock: systemClock,
     });
-    expect(await vrfsOf(source)).toEqual([
-      'default collected',
-      'vrf1 vrf1 shows the 3 neighbors of default, with the same states and times',
-    ]);
+    expect(await vrfsOf(source)).toEqual(['default collected', 'vrf1 it shows the 3 neighbors of default, with the same states and times']);
     await source.close();
   });
 
@@ -404,7 +401,7 @@ describe('an agent that answers for one VRF with the table of another', () => {
     );
     expect(await vrfsOf(sourceOf(agent, { vrfs: ['default', 'vrf1'] }))).toEqual([
       'default collected',
-      'vrf1 vrf1 shows the 12 neighbors of default, with the same states and times',
+      'vrf1 it shows the 12 neighbors of default, with the same states and times',
     ]);
   });
 });
