@@ -82,7 +82,8 @@ export const LEDGER_CODES = {
   LEDGER__UNREACHABLE: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} cannot be reached: {problem}',
-    remedy: 'check ledger.rpcUrls, the proxy where the message names one, and the network between this host and the endpoint',
+    remedy:
+      'check ledger.rpcUrls, the proxy where the message names one, and the network between this host and the endpoint; NODE_EXTRA_CA_CERTS names the CA file of a certificate that is not accepted',
   },
   LEDGER__TIMEOUT: {
     class: 'retry-later',
