@@ -268,8 +268,10 @@ export class SubmissionGate {
   #reportEnd(cause: HaltCause): void {
     const ended = this.#reported.get(cause);
     if (ended === undefined) return;
-    // A watch and a transaction may have found the same cause.
-    for (const [other, { code }] of this.#reported) if (code === ended.code) this.#reported.delete(other);
+    // A watch and a transaction may have found the same cause: it is reported once, and its end when neither finds it any more.
+    const isSame = ({ code }: AgentError): boolean => code === ended.code;
+    if ([...this.#halts.values()].some(isSame)) return void this.#reported.delete(cause);
+    for (const [other, error] of this.#reported) if (isSame(error)) this.#reported.delete(other);
     const rest = [...this.#reported.values()].at(-1);
     if (rest === undefined) this.#reporter.resumed();
     else this.#reporter.halted(rest);

@@ -475,6 +475,19 @@ describe('a halt by a failed transaction', () => {
     setDesired([intentFor(2, 'up', { reason: 'ride-along', ageMs: 3_000_000 })]);
     expect([lines, worker.halted]).toEqual([['resumed'], undefined]);
   });
+
+  test('a halt for the same cause by a watch goes on although nothing is left to write', async () => {
+    const { clock, setDesired, ledger, lines, worker } = setUp();
+    ledger.state.refuseAll = 'AccountNotFound';
+    setDesired(up(1));
+    await clock.advance(5_000);
+    worker.halt(new AgentError('WRITE__NO_FUNDS', { publisher: signer.address, problem: 'it holds nothing' }), 'balance');
+    worker.resume('authority');
+    setDesired([]);
+    expect([lines.splice(0), worker.halted?.code]).toEqual([['halted WRITE__NO_FUNDS'], 'WRITE__NO_FUNDS']);
+    worker.resume('balance');
+    expect([lines, worker.halted]).toEqual([['resumed'], undefined]);
+  });
 });
 
 describe('a halt by a watch', () => {
