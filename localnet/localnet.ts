@@ -105,7 +105,8 @@ function createSwitchMethods(localnet: () => Localnet): RpcMethods {
       const metricsPublisher = admin.device(device)?.metricsPublisherPk;
       if (metricsPublisher === undefined) throw invalidParams('the localnet has no device');
       for (const [address, { data }] of ledger.bank.replica().view('processed').accountsOf(ledger.programId))
-        if (data[0] === AccountType.device && decodeDevice(data).code === code) throw invalidParams(`${code} is the code of ${address}`);
+        if (data[0] === AccountType.device && decodeDevice(data).code === code)
+          throw invalidParams(`${address} already has the code ${code}`);
       const address = refusing(() => admin.createDevice({ code, metricsPublisher }));
       if (admin.program === 'rfc11') refusing(() => admin.createExtension(address));
       return { address };

@@ -90,7 +90,7 @@ export function printEvent(event: { readonly event: string }, output: 'json' | '
   stdout.write(output === 'json' ? jsonLine(event) : `${title}\n${lines.join('')}`);
 }
 
-/** A world of 4,000 devices with a user each has half of this. */
+/** Twice the size of a world of 4,000 devices with a user each. */
 const MAX_GENESIS_BYTES = 1 << 20;
 
 /** Reads the file of `--genesis`. Throws AgentError `CONFIG__…` with file and line of each problem. */

@@ -150,7 +150,7 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
   }
 
   function deployedLink(deviceA: Address, deviceZ: Address, code: string): Address {
-    if (deviceA === deviceZ) throw new WorldError('a link has two devices');
+    if (deviceA === deviceZ) throw new WorldError('a link needs two different devices');
     const index = nextIndex();
     const { address, bump } = linkAddress(programId, index);
     const link: Link = {
@@ -179,7 +179,7 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
   function embeddedInterface({ device, name, kind, withAddress }: NewInterface): Address {
     const found = existing(device);
     if (currentInterfaces(found).some((one) => one.kind === 'known' && one.name === name))
-      throw new WorldError(`${device} has an interface ${name} already`);
+      throw new WorldError(`${device} already has an interface ${name}`);
     const isLoopback = kind === 'loopback';
     if (withAddress === true && !isLoopback) throw new WorldError('only a loopback gets an address');
     const added: FullInterface = {

@@ -95,7 +95,7 @@ export function createAndActivateDevice(frame: Frame, args: Rfc11Arguments['Crea
   if (args.deviceType > LAST_DEVICE_TYPE || args.mgmtVrf.length > 32) refuse('InvalidArgument');
   if (!isGloballyRoutable(args.publicIp)) refuse('InvalidPublicIp');
   if (args.dzPrefixes.length === 0) refuse('NoDzPrefixes');
-  // An address in two prefixes would have two slots, and be given out twice.
+  // An address in two prefixes would have two slots, so the program could give it out twice.
   if (!args.dzPrefixes.every(isDzPrefix) || withoutNested(args.dzPrefixes).length < args.dzPrefixes.length) refuse('InvalidDzPrefix');
   const { address, bump } = deviceAddress(context.programId, args.code, derive);
   derivedAt(context, 0, address);
@@ -419,8 +419,8 @@ export function createAndActivateMulticastGroup(frame: Frame, args: Rfc11Argumen
 }
 
 /**
- * DeleteMulticastGroup: accounts group, the network's extension, authority; GlobalState. The group's counts are not checked: DeleteUser does not have the
- * group, so that a count from before RFC-11 stays when its users are gone.
+ * DeleteMulticastGroup: accounts group, the network's extension, authority; GlobalState. It does not check the group's counts: DeleteUser does not
+ * list the group, so a count from before RFC-11 stays after its users are deleted.
  */
 export function deleteMulticastGroup(frame: Frame): void {
   const { context } = frame;

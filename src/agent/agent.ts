@@ -221,7 +221,7 @@ export function createAgent(options: AgentOptions) {
           minBalance: limits.minBalance,
           intervalMs: timing.authorityIntervalMs,
           isHalted,
-          // What was spent, but at least what refreshing every user costs.
+          // The actual spending, but at least the cost of refreshing every user.
           spendRate: () => {
             const users = views.latest()?.users.size;
             return users === undefined
@@ -324,7 +324,7 @@ export function createAgent(options: AgentOptions) {
         const left = (await worker?.stop(timing.drainMs)) ?? { unresolved: [] };
         await collector.close();
         await rpc.close();
-        // A folder on a file server that hangs: a reload would have no agent, and a signal no end.
+        // The folder may be on a file server that hangs. Without the bound, neither a reload nor a stop would finish.
         if (snapshotsStopped !== undefined) await waitAtMost(clock, snapshotsStopped, timing.drainMs, createAbortController().signal);
         return left;
       })();

@@ -12,7 +12,7 @@ export type StatusExcerpt = z.output<typeof statusSchema>;
 
 export type ExplainedUser = StatusExcerpt['users'][number];
 
-/** Why there is no answer. `hangs`: something listens at the address, and did not answer in time. */
+/** Why there is no answer. `hangs`: a process listens at the address, but did not answer in time. */
 interface NoAnswer {
   readonly kind: 'none';
   readonly problem: string;
@@ -23,7 +23,7 @@ interface NoAnswer {
 type RunningAgent = { readonly kind: 'answered'; readonly status: StatusExcerpt } | NoAnswer;
 
 const RESPONSE_TIMEOUT_MS = 3_000;
-/** Twice the status of the largest device. Any program of this host can listen in place of the agent. */
+/** Twice the status of the largest device. Another program of this host may listen at the agent's address. */
 const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 /** A hundred for each of 4,096 users, and as much for their past. */
 const MAX_VALUES = 800_000;

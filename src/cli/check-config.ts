@@ -125,7 +125,7 @@ export function agentStep({ agent }: Lookups): Step {
     async run() {
       const asked = await agent();
       if (asked.kind === 'none' && asked.hangs === true)
-        return fail(asked.problem, 'restart the agent if it listens there (systemctl restart dzd-telemetry), and keep its log');
+        return fail(asked.problem, 'if the agent listens there, save its log and restart it (systemctl restart dzd-telemetry)');
       if (asked.kind === 'none') throw new Skip(asked.problem);
       const { findings, lastTick, now } = asked.status;
       if (findings === undefined) return warn('the running agent is of an earlier version, which gives no verdict', 'restart the agent');

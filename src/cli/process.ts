@@ -83,9 +83,9 @@ export function openLog(
   return createLogger({ level, format: chosen, destination: { write }, color: usesColor(stderr, environment) });
 }
 
-/** Signals that end the process in order, and the exit code of a process that they kill. Some containers are stopped by SIGQUIT or SIGPWR. */
+/** Signals that end the process in order, and the exit code of a process that they kill. Some container runtimes stop with SIGQUIT or SIGPWR. */
 const STOP_SIGNALS = { SIGINT: 130, SIGQUIT: 131, SIGTERM: 143, SIGXCPU: 152, SIGPWR: 158 } as const;
-/** SIGUSR1 would open a debugger in the process that holds the key, and the others end it with writes in flight. A listener takes that away. */
+/** By default SIGUSR1 opens a debugger in the process that holds the key, and the others end it with writes in flight. A listener prevents that. */
 const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGSTKFLT'] as const;
 
 /**
@@ -93,9 +93,9 @@ const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 
  *
  *   SIGINT, SIGTERM ──► signal aborts, the program ends in order ──► exit code of the program
  *   the same again  ──► 130, 143 at once
- *   SIGQUIT, SIGPWR ──► as SIGTERM, and so does SIGXCPU
- *   SIGHUP          ──► what the program does about it; without that, as SIGTERM; nothing while `run` loads
- *   SIGUSR1, 2      ──► nothing, and so for timers and I/O
+ *   SIGQUIT, SIGPWR ──► as SIGTERM; the same for SIGXCPU
+ *   SIGHUP          ──► the program's own handler; without one, as SIGTERM; ignored while `run` loads
+ *   SIGUSR1, 2      ──► ignored; the same for signals of timers and I/O
  *   stdout closed   ──► signal aborts (`| head` ended)
  *   stdout fails    ──► the same, one line on stderr, 1 (the disk is full)
  *   uncaught        ──► one log line, 1
@@ -119,7 +119,7 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
     });
   }
   const args = process.argv.slice(2);
-  // It reads its configuration after this, so there is nothing to reload yet.
+  // `run` reads its configuration later, so there is nothing to reload yet.
   let hangUp = (): void => (args.includes('run') ? undefined : stop('SIGHUP'));
   process.on('SIGHUP', () => hangUp());
   for (const name of IGNORED_SIGNALS) process.on(name, () => undefined);
@@ -148,7 +148,7 @@ export async function runProcess(program: (args: readonly string[], io: CommandI
     version: typeof __VERSION__ === 'string' ? __VERSION__ : '0.0.0-unbuilt',
   });
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
-  // A stream reports its errors later than its writes.
+  // A stream reports the error of a write later.
   await new Promise(setImmediate);
   if (outputProblem === undefined) process.exit(code);
   const name = basename(process.argv[1] ?? '', '.js');
@@ -169,7 +169,7 @@ function emptyCoreDumps(): void {
   }
 }
 
-/** A reader that has read enough. */
+/** The reader closed the pipe. */
 const CLOSED: ReadonlySet<unknown> = new Set(['EPIPE', 'EOF', 'ECONNRESET', 'ERR_STREAM_DESTROYED']);
 
 /** Makes the closing of a stream an event instead of an exception. */

@@ -105,8 +105,8 @@ const READ_PAUSE_MS = 500;
 const CHECK_TRIES = 8;
 
 /**
- * Which of some steps remain. What an interrupted run sent may land after this one has read the network, and is read only when it is confirmed, about a
- * second later. Until then the program rejects it.
+ * Returns the steps that remain. A transaction of an interrupted run may land after this run has read the network. The network shows it about a
+ * second later, when it is confirmed. Until then the program rejects its steps.
  */
 function createStepCheck(readSteps: () => Promise<readonly LabeledInstruction[]>): NonNullable<SendOptions['stillNeeded']> {
   return async (steps, signal) => {
@@ -268,7 +268,7 @@ function readPlan(file: string): PlanFile {
   } catch (error) {
     if (error instanceof JsonTooComplex) throw unreadable(error.message, error);
     // A step ends with a brace, too, but not on a line of its own.
-    throw unreadable(text.trimEnd().endsWith('\n}') ? 'it is not JSON' : 'it is cut: its end is missing', error);
+    throw unreadable(text.trimEnd().endsWith('\n}') ? 'it is not JSON' : 'its end is missing', error);
   }
   const parsed = PLAN_FILE.safeParse(json);
   if (parsed.success) return parsed.data;

@@ -57,7 +57,7 @@ export interface SendOptions {
   readonly signer: Signer;
   /** Each group begins when the one before is confirmed. */
   readonly groups: readonly (readonly LabeledInstruction[])[];
-  /** Which of a rejected transaction's instructions still have to be sent: another run may have sent some of them. All of them without it. */
+  /** Returns which instructions of a rejected transaction remain: another run may have sent some. Without it, all remain. */
   readonly stillNeeded?: (instructions: readonly LabeledInstruction[], signal: AbortSignal) => Promise<readonly LabeledInstruction[]>;
   readonly onProgress: (confirmed: number, total: number) => void;
 }
@@ -169,7 +169,7 @@ class Sender {
     if (errors.length > 0) throw errors[0];
   }
 
-  /** Throws the rejection unless some of the transaction is done already; then the others wait again. */
+  /** Throws the rejection, unless another run did some of the transaction; then the rest waits again. */
   async #onRejection(each: Waiting, rejection: AgentError, waiting: Waiting[], signal: AbortSignal): Promise<void> {
     const { instructions } = each;
     const needed =
@@ -266,7 +266,7 @@ class Sender {
     const failure = parseTransactionFailure(err);
     const label =
       'instructionIndex' in failure && failure.instructionIndex !== undefined ? instructions[failure.instructionIndex]?.label : undefined;
-    // The System program's own error has a number that is another error of the serviceability program.
+    // The System program uses the same number for another error than the serviceability program.
     const shortage = logs.find((line) => /^Transfer: insufficient lamports \d+, need \d+$/.test(line));
     const isPoor = shortage !== undefined || (failure.kind === 'transaction-error' && CANNOT_PAY.includes(failure.name));
     const reason = shortage ?? describeTransactionFailure(failure);

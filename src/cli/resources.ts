@@ -159,7 +159,7 @@ async function audit({ options: { output }, io: { stdout, environment }, read }:
   return findings.length === 0 ? 0 : 1;
 }
 
-/** Terminals below this width show no DETAIL, the last column: it would leave only a few characters of the keys. */
+/** Narrower terminals do not show DETAIL, the last column: it would leave only a few characters for the keys. */
 const WIDTH_WITH_DETAIL = 140;
 
 function findingLines(rows: readonly (readonly string[])[], style: ReturnType<typeof tableStyle>): readonly string[] {

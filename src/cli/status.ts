@@ -255,7 +255,8 @@ const CLEAR = '\u001b[H\u001b[J';
 /** What the agent of this configuration finds wrong with itself, where it runs on this host: its statuses may not be on the ledger. */
 async function verdictNotes({ http, device }: AgentConfig, signal: AbortSignal): Promise<readonly string[]> {
   const asked = await askRunningAgent(http, device, signal);
-  if (asked.kind === 'none') return asked.hangs === true ? [`${asked.problem}; an agent that listens there hangs and writes nothing`] : [];
+  if (asked.kind === 'none')
+    return asked.hangs === true ? [`${asked.problem}; if the agent listens there, it hangs and writes nothing`] : [];
   const findings = asked.status.findings ?? [];
   return findings.map(({ severity, text, remedy }) => `the running agent reports (${severity}): ${text}; ${remedy}`);
 }

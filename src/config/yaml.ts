@@ -41,7 +41,7 @@ export interface FileContent {
   readonly access: FileAccess | undefined;
 }
 
-/** What a pipe may take holds everything else: 2 s to get a writer, and 30 s to get bytes from one, which may have to ask a vault for them. */
+/** Limits of a wait for a pipe, which blocks everything else: 2 s for a writer, and 30 s for its bytes, which it may fetch from a vault. */
 const [WRITER_WAITS, BYTES_WAITS, PIPE_WAIT_MS] = [100, 1_500, 20];
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -56,7 +56,7 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Reads a small file (or a pipe) whole, never more than `maxBytes`. Throws FileProblem, also for a pipe without a writer. */
 export function readSmallFile(file: string, maxBytes: number): FileContent {
   try {
-    // The system would wait for the writer of a pipe, and no signal ends that.
+    // A blocking open waits for the pipe's writer, and no signal interrupts it.
     const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       return readOpenFile(descriptor, maxBytes);
@@ -73,8 +73,8 @@ export function readSmallFile(file: string, maxBytes: number): FileContent {
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'unknown error');
 
 /**
- * Writes a file under another name and renames it, so that it is whole or absent. A device or a pipe is written to, because the rename would replace
- * it: /dev/null, for root. Throws FileProblem.
+ * Writes a file under another name and renames it, so that it is whole or absent. It writes directly to a device or a pipe, because the rename
+ * would replace that (as root, even /dev/null). Throws FileProblem.
  */
 export function writeWhole(file: string, text: string, mode = 0o666): void {
   try {
@@ -107,9 +107,9 @@ function readOpenFile(descriptor: number, maxBytes: number): FileContent {
   while (length < buffer.length) {
     const read = readNow(descriptor, buffer, length);
     if (read !== undefined) length += read;
-    // A pipe without a byte may get its writer yet.
+    // An empty pipe may still get a writer.
     if (read === undefined || (read === 0 && length === 0 && status.isFIFO() && waits < WRITER_WAITS)) {
-      if (waits >= BYTES_WAITS) throw new FileProblem('other', 'what writes to it sends nothing');
+      if (waits >= BYTES_WAITS) throw new FileProblem('other', 'its writer sends nothing');
       waits += 1;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PIPE_WAIT_MS);
     } else if (read === 0) break;
@@ -174,8 +174,7 @@ export function accessWarnings(what: string, file: string, { access }: Pick<File
 }
 
 /**
- * Every folder on the way to the file as the system takes it: `..` behind a symbolic link leads to the parent of the link's target. The nearest
- * first.
+ * Every folder on the path that the system follows to the file, nearest first: `..` behind a symbolic link is the parent of the link's target.
  */
 function foldersTo(file: string): ReadonlySet<string> {
   const folders: string[] = [];
@@ -195,7 +194,7 @@ function foldersTo(file: string): ReadonlySet<string> {
   return new Set(folders.reverse());
 }
 
-/** The path without symbolic links. An open file may have none any more, such as a here-document at /dev/fd/3. */
+/** The path without symbolic links. An open file may no longer have a path, such as a here-document at /dev/fd/3. */
 function realPathOf(path: string): string {
   try {
     return realpathSync.native(path);

@@ -83,12 +83,12 @@ export const LEDGER_CODES = {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} cannot be reached: {problem}',
     remedy:
-      'check ledger.rpcUrls, the proxy where the message names one, and the network between this host and the endpoint; NODE_EXTRA_CA_CERTS names the CA file of a certificate that is not accepted',
+      'check ledger.rpcUrls, any proxy that the message names, and the network to the endpoint; if its certificate is not accepted, set NODE_EXTRA_CA_CERTS to the CA file',
   },
   LEDGER__TIMEOUT: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} did not answer {method}: {problem}',
-    remedy: 'check the network to the endpoint, the proxy where the message names one, or add another endpoint to ledger.rpcUrls',
+    remedy: 'check the network to the endpoint and any proxy that the message names, or add another endpoint to ledger.rpcUrls',
   },
   LEDGER__RATE_LIMITED: {
     class: 'retry-later',
@@ -535,7 +535,7 @@ export const SWITCH_CODES = {
     class: 'retry-later',
     message: 'the SNMP agent at {endpoint} shows one VRF in place of another: {problem}',
     remedy:
-      'compare snmpwalk with the community `<community>@<VRF>`, or the context, of each VRF; give the VRF a community or context of its own on the switch, or use the eapi source',
+      'compare snmpwalk for each VRF, with its context or the community `<community>@<VRF>`; give the VRF its own community or context on the switch, or use the eapi source',
   },
   SNMP__NO_BGP: {
     class: 'retry-later',

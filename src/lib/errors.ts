@@ -69,7 +69,7 @@ export function describeError(error: unknown): string {
   return `${message}${isSaid ? '' : `: ${cause}`}`.replaceAll(/\s+/g, ' ').trim();
 }
 
-/** OpenSSL's own message names its source files; its reason is what an operator can search for. */
+/** OpenSSL's message names its source files. An operator can search for its reason. */
 function reasonOfOpenSsl(error: Error): string | undefined {
   if (!('library' in error && 'reason' in error) || typeof error.reason !== 'string') return undefined;
   return 'code' in error && typeof error.code === 'string' ? `${error.reason} (${error.code})` : error.reason;
@@ -84,7 +84,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What no reader sees, or what changes the order in which the rest is shown (Trojan Source): formats, bidirectional controls, fillers, C1 controls, the blank of Braille. */
+/** Characters that are invisible or change the order of the others (Trojan Source): formats, bidirectional controls, fillers, C1 controls, the blank of Braille. */
 const INVISIBLE = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 const BEYOND_ASCII = /[^\0-\x7e]/;
 
@@ -108,5 +108,5 @@ export function oneLine(text: string, max = 120): string {
   return line.length > max ? `${line.slice(0, max - 1)}…` : line;
 }
 
-/** A host as an address with a port has it: IPv6 in brackets. */
+/** A host as a URL writes it: IPv6 in brackets. */
 export const hostInUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);

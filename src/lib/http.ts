@@ -83,13 +83,13 @@ const RESETS: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SO
 
 const unpack = promisify(gunzip);
 
-/** A body in chunks of one byte has six bytes on the wire for each; the rest is room for what comes before and behind it. */
+/** In chunks of one byte, each byte of a body takes six on the wire. The rest is for headers and trailers. */
 const MAX_WIRE_BYTES_PER_BYTE = 6;
 const MAX_HEAD_BYTES = 1 << 20;
 
 /**
- * Closes a connection on which more than `maxBytes` follow a request: interim responses, extensions of chunks and trailers count towards no body,
- * and may go on until the deadline.
+ * Closes a connection on which more than `maxBytes` follow a request. Interim responses, chunk extensions and trailers count towards no body, so
+ * without this bound they could continue until the deadline.
  */
 function withBoundedAnswers(connect: buildConnector.connector, maxBytes: number): buildConnector.connector {
   const bound = (socket: Socket): void => {
@@ -156,7 +156,7 @@ export class HttpClient {
       return { ...reply, body: await unpacked(reply, maxBodyBytes) };
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
-      // The status says more than the body would; what a proxy writes itself can have the wrong encoding in its head.
+      // The status is more useful than the body. A proxy's own error page can carry a wrong content encoding.
       if (reply.status >= 300) return { ...reply, body: isUtf8(reply.body) ? reply.body : Buffer.alloc(0) };
       throw error;
     }
@@ -274,12 +274,12 @@ async function unpacked({ body, header }: HttpReply, maxBodyBytes: number): Prom
     } catch (error) {
       const cause = asError(error);
       const problem = hasCode(cause, TOO_LARGE) ? 'too-large' : 'malformed';
-      throw new HttpError(problem, 'answering', body.length, `a gzip body that does not unpack (${cause.message})`, cause);
+      throw new HttpError(problem, 'answering', body.length, `a gzip body that cannot be unpacked (${cause.message})`, cause);
     }
   }
-  // Some servers put a charset there, so only what is no text counts as packed.
+  // Some servers put a charset there, so only a body that is not text counts as packed.
   if (encoding === undefined || isUtf8(body)) return body;
-  const problem = new Error(`a body of content encoding “${encoding.slice(0, 40)}”, which was not asked for`);
+  const problem = new Error(`a body with content encoding “${encoding.slice(0, 40)}”, which the agent did not request`);
   throw new HttpError('malformed', 'answering', body.length, problem.message, problem);
 }
 
@@ -329,7 +329,7 @@ export function isHtml(body: Buffer): boolean {
   return /^\s*</.test(body.subarray(0, 64).toString('latin1'));
 }
 
-/** What a web server says in place of an answer: the beginning of its text, or the title of its page; may be empty. */
+/** The text that a web server sent instead of an answer: its beginning, or the title of the page; may be empty. */
 export function wordsOfBody(body: Buffer): string {
   const text = body.subarray(0, 2_000).toString('utf8');
   return isHtml(body) ? (/<title[^>]*>([^<]*)/i.exec(text)?.[1] ?? '') : text;

@@ -144,7 +144,7 @@ function createSpans(clock: Pick<Clock, 'monotonic'>) {
   };
 }
 
-/** Findings that no event names: where one joins others of the same verdict, or leaves them, this line is all that the log has of it. */
+/** Findings that no event names. If one joins or leaves others without changing the verdict, only this line reports it. */
 const IN_VERDICT_ONLY: ReadonlySet<FindingCode> = new Set([
   'agent-silent',
   'users-all-down',
@@ -160,8 +160,8 @@ const IN_VERDICT_ONLY: ReadonlySet<FindingCode> = new Set([
 const VERDICT_LEVELS = { ok: 'info', warning: 'warn', critical: 'error' } as const;
 
 /**
- * Logs one line a change of the verdict, with the findings that made it, and one for each finding that nothing else logs and that joins or leaves
- * them. Call it after each tick, once the board knows of it, and also by a timer: a loop that stands still has no ticks.
+ * Logs one line per change of the verdict, with its findings. Logs another for each finding that joins or leaves them and that nothing else logs.
+ * Call it after each tick, once the board has its outcome, and also by a timer: a loop that stands still has no ticks.
  */
 export function createVerdictLog(logger: Logger, read: () => AgentStatus): () => void {
   let last: { readonly verdict: Verdict; readonly at: number } | undefined;
@@ -175,10 +175,10 @@ export function createVerdictLog(logger: Logger, read: () => AgentStatus): () =>
       last ??= { verdict, at: now };
       for (const { severity, code, text, remedy, runbook } of findings) {
         if (!IN_VERDICT_ONLY.has(code) || before.has(code)) continue;
-        logger[VERDICT_LEVELS[severity]]('finding joined the others', { verdict, findings: [code], problem: text, remedy, runbook });
+        logger[VERDICT_LEVELS[severity]]('another finding', { verdict, findings: [code], problem: text, remedy, runbook });
       }
       for (const code of before)
-        if (IN_VERDICT_ONLY.has(code) && !known.has(code)) logger.info('finding is over; others remain', { verdict, findings: [code] });
+        if (IN_VERDICT_ONLY.has(code) && !known.has(code)) logger.info('finding ended; others remain', { verdict, findings: [code] });
       return;
     }
     last = { verdict, at: now };

@@ -269,7 +269,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
   let snapshotProblem: AgentStatus['snapshotProblem'] = null;
 
   /**
-   * The wall clock at a monotonic time of the past. What a finding measures is kept as monotonic times: a step of the wall clock must not look like a
+   * The wall clock at a monotonic time of the past. Findings measure with monotonic times, so a step of the wall clock does not count as a
    * hang or a long wait.
    */
   const wallAt = (at: MonotonicMs): number => Math.round(clock.wall() - (clock.monotonic() - at));
@@ -289,7 +289,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
         progress === undefined
           ? null
           : { slot: progress.slot, advancedAt: wallAt(progress.advancedAt), answeredAt: wallAt(progress.answeredAt) };
-      // The lag of a ledger that stood still is over with the standstill; another one is found at the next comparison.
+      // When the ledger moves again, its former lag ends; the next comparison finds a new one.
       if (wasStill && slotProgress !== null && standstillSince(slotProgress) === undefined) ledgerLag = null;
       failedVrfs = [...(report.failedVrfs ?? [])].map(([vrf, { problem }]) => ({
         vrf,

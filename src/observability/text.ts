@@ -166,10 +166,10 @@ export function clockTime(at: number): string {
   return `${new Date(at).toISOString().slice(11, 19)}`;
 }
 
-/** What the spending limits leave room for, in words, which are values of a label as well: dashboards and alerts name them. */
+/** What the spending limits allow, in words. These are also label values that dashboards and alerts name. */
 export const ALLOWANCE_TEXT = { all: 'everything', 'changes-only': 'changes', none: 'nothing' } as const;
 
-/** The remedy where the switch's neighbors say more than the agent knows. */
+/** The remedy if the switch's own neighbor table shows more than the agent can. */
 export const COMPARE_VRFS = 'compare `show ip bgp summary vrf all` on the switch';
 
 /** Why a user is neither up nor down, by the reason's name. */

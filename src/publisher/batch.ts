@@ -83,7 +83,7 @@ export function trimEarlyRefreshes(intents: readonly StatusIntent[]): readonly S
   return [...intents].sort(byUrgency).slice(0, transactions * MAX_WRITES_WITH_COMPUTE_BUDGET);
 }
 
-/** Such a write alone makes no transaction. */
+/** Such writes alone do not start a transaction. */
 export function isEarlyRefresh({ reason }: StatusIntent): boolean {
   return reason === 'ride-along';
 }

@@ -102,7 +102,7 @@ const RATE_LIMIT_CODES: ReadonlySet<number | undefined> = new Set([429, -32429, 
 /** QuickNode says it with -32007, Chainstack with -32005, Helius with -32600, others in plain text: only the words are common. */
 const RATE_LIMIT_WORDS =
   /\brates?\b|rate-?limit|\blimit(s|ed|ing)?\b|\btoo (many|fast|frequent)|\bslow(ing)? down|deprioriti[sz]ed|max(imum)? usage|\bcapacity\b|\bquota\b|throttl|\bback ?off\b|per (second|minute|hour|day|month)\b/i;
-/** Words of one request that is too large or too slow for the endpoint, however seldom it is asked. */
+/** Wording for a single request that is too large or too slow for the endpoint, at any request rate. */
 const OTHER_LIMIT_WORDS =
   /\btoo many (accounts|pubkeys|addresses|filters|inputs)\b|\btoo (large|big|long)\b|\b(body|request|response|payload|account|batch) size\b|\btime[- ]?out|\btimed out\b|\btime limit\b|\bdeadline\b/i;
 /** Agave's own errors that can have such words in them: preflight, invalid parameters, an aborted scan. */

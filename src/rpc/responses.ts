@@ -77,7 +77,7 @@ export interface AccountInfo {
   readonly data: Uint8Array;
 }
 
-/** The account decoded; undefined where there is none, and for one of another program or type. */
+/** The decoded account; undefined if it is missing, or belongs to another program or type. */
 export function decodeOwned<T>(
   account: Pick<AccountInfo, 'owner' | 'data'> | null | undefined,
   programId: Address,

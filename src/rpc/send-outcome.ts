@@ -17,8 +17,8 @@ import type { EndpointUrl, RpcFailure, RpcReply } from './transport.ts';
  *     after the first byte may have been written                    unknown    yes
  *   HTTP 401, 403, 413, 429; JSON-RPC codes of those numbers        not-sent   no
  *   any other known rate limit, by code or wording, but not with a
- *     5xx, -32603, -32000, no code, or words of a queue or of
- *     passing the request on                                        not-sent   no
+ *     5xx, -32603, -32000 or no code, and not if the text names a
+ *     queue or a forwarded request                                  not-sent   no
  *   -32005 "Node is behind / unhealthy", -32016 "Minimum context
  *     slot": Agave checks both before it queues the transaction     not-sent   no
  *   -32002 with the error of the transaction in `data`              rejected   no
@@ -160,7 +160,7 @@ export function readSendReply(
     );
   }
   const failure = toEndpointError(reply, url, 'sendTransaction');
-  // In words that no node uses it may mean something else, which is the cause if nothing lands.
+  // If the wording is not a node's, it may mean something else. Then it is the cause if nothing lands.
   if (saysAlreadyProcessed(reply)) return { outcome: { kind: 'accepted', error: isOfNode(reply) ? undefined : failure.error } };
   const rejection = reply.kind === 'rpc-error' ? readRejection(reply) : undefined;
   if (rejection !== undefined) return { outcome: { ...rejection, error: failure.error } };

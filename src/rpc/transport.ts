@@ -167,7 +167,7 @@ type RpcFailureDetails =
       readonly status: number;
       readonly text?: string;
       readonly location?: string;
-      /** Its id is that of another request, so it may be that one's answer. */
+      /** Its id belongs to another request, so it may answer that one. */
       readonly isOfAnother?: boolean;
     }
   | { readonly kind: 'garbled'; readonly problem: string; readonly status?: number; readonly text?: string; readonly isOfAnother?: boolean }
@@ -395,7 +395,7 @@ function readEnvelope(body: Buffer, id: number): Answer {
   const { error, id: answeredId, result } = parsed;
   // A node that could not even read the request has no id to repeat.
   const isOurs = answeredId === id || (error != null && (answeredId == null || String(answeredId) === String(id)));
-  // Whether it did what was asked is unknown then.
+  // Then it is unknown whether the endpoint executed the request.
   if (isOurs && error != null && result != null) return { kind: 'garbled', problem: 'both a result and an error', text };
   if (isOurs && error != null) return readError(error);
   if (parsed.jsonrpc !== '2.0') return { kind: 'garbled', problem: 'JSON that is not a JSON-RPC 2.0 response', text: textOf(body) };

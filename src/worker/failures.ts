@@ -59,8 +59,8 @@ export class FailureHandler {
   }
 
   /**
-   * Its users are no longer in flight: all but a rejected one are still desired, and go out with the next transaction (rule 19). `said`: the error of
-   * the endpoint that reported the failure, in its words.
+   * Its users are no longer in flight: all but a rejected one are still desired, and go out with the next transaction (rule 19). `said`: the error
+   * that quotes the endpoint that reported the failure.
    */
   async handle(
     transaction: FailedTransaction,
@@ -115,7 +115,7 @@ export class FailureHandler {
     };
     switch (failure.kind) {
       case 'transaction-error':
-        // Account 0 pays. Another one that is short of rent is one user's, and the error does not say whose.
+        // Account 0 pays. Any other account that is short of rent belongs to one user, and the error does not name the user.
         return failure.name === 'InsufficientFundsForRent' && (failure.accountIndex ?? 0) > 0
           ? unexplained
           : (this.#classifyName(failure.name, signature, problem) ?? unexplained);

@@ -75,7 +75,7 @@ export class SpendBudget {
     this.#lamports = new SlidingSum({ windowMs: DAY_MS, buckets: 96, clock });
   }
 
-  /** Goes on with what another worker of this process spent and reported, under the limits of this one: a reload must not begin a new day. */
+  /** Continues the spending and the reports of another worker of this process, under this one's limits: a reload must not reset the budget. */
   continue(former: SpendBudget): void {
     this.#since = former.#since;
     this.#transactions = former.#transactions;
@@ -260,7 +260,7 @@ export class SubmissionGate {
     this.nothingToWrite();
   }
 
-  /** No transaction will show whether the halt of a failed one, which may be tried again, is over. It is reported again if it is not. */
+  /** Reports the end of a failed transaction's halt once a retry is allowed, because no write is left to retry. A new failure reports the halt again. */
   nothingToWrite(): void {
     if (!this.#halts.has('failure')) this.#reportEnd('failure');
   }

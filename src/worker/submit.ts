@@ -78,7 +78,7 @@ export interface SubmitterParts extends FailureHandlerParts {
   readonly onUndecided: () => void;
 }
 
-/** After so many in a row, transactions go without a limit for a while. */
+/** After this many in a row, transactions carry no limit for a while. */
 const MAX_FAILED_SIMULATIONS = 3;
 const SIMULATE_AGAIN_AFTER_MS = 60_000;
 

@@ -110,7 +110,7 @@ export class Worker {
     this.#confirmer = new Confirmer({ ...parts, confirmations: this.#confirmations });
   }
 
-  /** Takes over, before `start`, from another worker of this key: nothing is written for the users of what it left in flight before that is resolved. */
+  /** Call before `start`: takes over from another worker of this key. Users of its unresolved transactions wait until those are resolved. */
   adopt({ unresolved, budget }: Handover): void {
     for (const transaction of unresolved) this.#inFlight.add({ ...transaction, hasOldHeights: true });
     if (budget !== undefined) this.#budget.continue(budget);

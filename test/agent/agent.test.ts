@@ -186,7 +186,7 @@ test.concurrent('rule 17: stopping waits for transactions in flight', PATIENTLY,
   expect(ledgerSays()[0]).toBe('down');
 });
 
-test.concurrent('stopping ends although a snapshot never does', PATIENTLY, async ({ onTestFinished }) => {
+test.concurrent('a stop ends even if a snapshot hangs', PATIENTLY, async ({ onTestFinished }) => {
   const hanging = { start: () => undefined, stop: () => new Promise<never>(() => undefined) };
   const { agent } = await makeFixture(onTestFinished, { snapshotter: () => hanging, timing: { drainMs: 100 } });
   agent.start();

@@ -48,7 +48,7 @@ test.each([
   expect(reported.at(-1)).toBe(expected);
 });
 
-test("the balance of a key that is not the device's publisher is no event", async () => {
+test("the agent does not report the balance of a key that is not the device's publisher", async () => {
   const { ledger, reported, check } = setUp();
   ledger.balance = undefined;
   await check();

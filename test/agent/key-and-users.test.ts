@@ -60,7 +60,7 @@ describe.concurrent('key and device', PATIENTLY, () => {
     expect(fixture.eventsOf('resumed')).toEqual(['resumed']);
   });
 
-  test('rule 20: a key that cannot pay for one transaction is reported although nothing is to be written, and so is its end', async ({
+  test('rule 20: the agent reports a key that cannot pay for one transaction, and the end of that halt, even with nothing to write', async ({
     onTestFinished,
   }) => {
     const fixture = await settledFixture(onTestFinished);

@@ -100,7 +100,7 @@ describe('a network', () => {
   test('a network gets devices, links, interfaces and groups by the instructions of RFC-11', async () => {
     const other = await created('device', 'create', 'lo-dz002');
     expect(decodeDevice(account(other))).toMatchObject({ code: 'lo-dz002', status: 1 });
-    expect((await drive('device', 'create', 'lo-dz002')).firstError).toContain(`lo-dz002 is the code of ${other}`);
+    expect((await drive('device', 'create', 'lo-dz002')).firstError).toContain(`${other} already has the code lo-dz002`);
     const link = await created('link', 'create', 'dz1:dz2', localnet.device, other);
     expect(rfc11.decodeLinkWithSlots(account(link))).toMatchObject({
       value: { tunnelId: 502, sideZPk: other },

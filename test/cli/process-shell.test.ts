@@ -37,7 +37,7 @@ async function ended(child: ChildProcess): Promise<number | null> {
 }
 
 test.concurrent.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGPWR', 'SIGXCPU'] as const)(
-  'rule 17: %s ends a command in order, with 0',
+  'rule 17: %s ends a command in order, with exit code 0',
   async (signal) => {
     const child = start('orderly');
     await once(child.stdout, 'data');
@@ -116,7 +116,7 @@ test.concurrent('a closed standard output ends the command quietly', async () =>
   expect([stderr, code]).toEqual(['', 0]);
 });
 
-test.runIf(process.platform === 'linux')('output that a full disk does not take is one line and exit code 1', async () => {
+test.runIf(process.platform === 'linux')('output to a full disk ends with one line on stderr and exit code 1', async () => {
   const full = openSync('/dev/full', 'w');
   for (const command of ['chatty', 'misled']) {
     const child = spawn(process.execPath, [join(folder, 'program.js'), command], { stdio: ['ignore', full, 'pipe'] });

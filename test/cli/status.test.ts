@@ -77,7 +77,7 @@ describe.concurrent('the command', () => {
     const [with_, without] = [await notes(listen), await notes('127.0.0.1:1')];
     expect([with_, without]).toEqual([expect.arrayContaining([note]), expect.not.arrayContaining([note])]);
     const hanging = await serve(() => undefined, onTestFinished);
-    const hangs = `no agent answers at ${hanging} (no answer within 3000 ms); an agent that listens there hangs and writes nothing`;
+    const hangs = `no agent answers at ${hanging} (no answer within 3000 ms); if the agent listens there, it hangs and writes nothing`;
     expect(await notes(hanging)).toEqual(expect.arrayContaining([hangs]));
   });
 

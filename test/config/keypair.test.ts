@@ -196,7 +196,7 @@ describe('invalid key files', () => {
     expect([error.code, error.message]).toEqual(['CONFIG__KEYPAIR_MISSING', 'the key file /nonexistent/id.json does not exist']);
   });
 
-  test('a pipe is read to its end; one without a writer is refused, where the system would wait without a signal that ends it', async () => {
+  test('a pipe is read to its end, and one without a writer is refused instead of blocking for ever', async () => {
     const pipe = join(temporaryFolder(), 'pipe');
     execFileSync('mkfifo', [pipe]);
     const write = (content: string, seconds: number) =>

@@ -287,7 +287,7 @@ describe('refusals', () => {
     expect(problems(`${MINIMAL}${keys.join('')}`)).toEqual(keys.slice(0, 20).map((_, n) => `config.yaml:${n + 3}: x${n}: unknown key`));
   });
 
-  test('a file of more than 64 KiB is refused unread: its parser takes up to a kilobyte for a byte', () => {
+  test('a file of more than 64 KiB is refused unread, because the parser takes up to a kilobyte per byte', () => {
     const comment = '#'.repeat(65_536 - MINIMAL.length);
     expect(problems(`${MINIMAL}${comment}`)).toEqual(['(accepted)']);
     expect(problems(`${MINIMAL}${comment}#`)).toEqual(['the configuration file config.yaml cannot be read: it is longer than 65536 bytes']);

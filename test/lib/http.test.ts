@@ -51,7 +51,7 @@ test.each(['gzip', 'GZIP', 'GZip ', 'x-gzip'])('a body of content-encoding %s is
   expect((await http.send(ask, never)).body.toString()).toBe('hello');
 });
 
-test('a body of an encoding that was not asked for is an error that names it, and text under a wrong name is text', async () => {
+test('an error names the encoding of a body that the agent did not request; plain text with a wrong encoding header is read', async () => {
   const packed = deflateSync('hello');
   const bodies: [string, Buffer][] = [
     ['deflate', packed],
@@ -63,14 +63,18 @@ test('a body of an encoding that was not asked for is an error that names it, an
     const [encoding, body] = bodies.shift() ?? [];
     response.writeHead(200, { 'content-encoding': encoding }).end(body);
   });
-  const problem = (encoding: string) => ['malformed', 'answering', `a body of content encoding “${encoding}”, which was not asked for`];
+  const problem = (encoding: string) => [
+    'malformed',
+    'answering',
+    `a body with content encoding “${encoding}”, which the agent did not request`,
+  ];
   expect(await errorOf(http.send(ask, never))).toEqual(problem('deflate'));
   expect(await errorOf(http.send(ask, never))).toEqual(problem('gzip, gzip'));
   expect((await http.send(ask, never)).body.toString()).toBe('1 € = 1');
   expect((await http.send(ask, never)).body.toString()).toBe('hello');
 });
 
-test('an error status keeps its meaning when its body does not unpack', async () => {
+test('an error status keeps its meaning when its body cannot be unpacked', async () => {
   const bodies: [string, Buffer][] = [
     ['gzip', Buffer.from('no backend')],
     ['gzip', gzipSync('no backend').subarray(0, 15)],
@@ -123,7 +127,7 @@ test.each([
   expect(failed).toMatchObject(['connection', expect.any(String), 'an answer of more than 1054576 bytes']);
 });
 
-test('answers on one connection are bounded one by one', async () => {
+test('each answer on a connection has its own bound', async () => {
   const { http, ask } = await served((_, response) => void response.end(Buffer.alloc(1_000)), { connections: 1 });
   for (let time = 0; time < 1_200; time += 1) expect((await http.send(ask, never)).body.length).toBe(1_000);
 });

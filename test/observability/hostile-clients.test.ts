@@ -305,7 +305,7 @@ describe('idle and slow clients', () => {
     await expect.poll(async () => (await ask('GET', '/status')).code).toBe(200);
   });
 
-  test('the log is built once for all that ask at once', async ({ onTestFinished }) => {
+  test('concurrent requests for the log share one rendering', async ({ onTestFinished }) => {
     let built = 0;
     const log = () => {
       built += 1;

@@ -308,9 +308,9 @@ test('each change of the verdict is one line with its findings, and an agent tha
   ).toEqual([
     ['error', 'verdict changed critical', 'ok', 10, ['spend-limit-reached'], 'DzdSpendLimitReached'],
     // The endpoint has a line of its own.
-    ['warn', 'finding joined the others critical', undefined, undefined, ['ledger-lag'], 'DzdLedgerLag'],
-    ['warn', 'finding joined the others critical', undefined, undefined, ['users-ambiguous'], 'DzdUsersAmbiguous'],
-    ['info', 'finding is over; others remain critical', undefined, undefined, ['users-ambiguous'], undefined],
+    ['warn', 'another finding critical', undefined, undefined, ['ledger-lag'], 'DzdLedgerLag'],
+    ['warn', 'another finding critical', undefined, undefined, ['users-ambiguous'], 'DzdUsersAmbiguous'],
+    ['info', 'finding ended; others remain critical', undefined, undefined, ['users-ambiguous'], undefined],
     ['info', 'verdict changed ok', 'critical', 20, undefined, undefined],
   ]);
 });

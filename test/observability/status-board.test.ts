@@ -38,7 +38,7 @@ function board() {
   return { ...made, tick, clock };
 }
 
-test('a step of the wall clock is neither a silence of the agent nor a long wait', async () => {
+test('a step of the wall clock raises neither a silence of the agent nor a long wait', async () => {
   const { read, tick, clock } = board();
   tick();
   for (const step of [HOUR, -2 * HOUR]) {
@@ -50,7 +50,7 @@ test('a step of the wall clock is neither a silence of the agent nor a long wait
   expect(read().findings.map(({ code }) => code)).toEqual(['agent-silent', 'writes-delayed']);
 });
 
-test('the lag of a ledger that stood still is over when it makes progress again', async () => {
+test('the lag of a ledger that stood still ends when it makes progress again', async () => {
   const { read, listener, clock } = board();
   const report = { startedAt: clock.monotonic(), durationMs: 12, outcomes: new Map(), intents: [], phases: { switchMs: 8, ledgerMs: 5 } };
   const seen = { ...report, ambiguous: [], switchRead: true, view: viewOf([]), viewSlot: slot(10_000) };

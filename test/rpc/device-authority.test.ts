@@ -69,7 +69,7 @@ test('without a key, the publisher is returned and not compared', async () => {
   expect((await readDeviceAuthority({ rpc, device: DEVICE, programId: PROGRAM }, calm())).metricsPublisher).toBe(key(66));
 });
 
-test('the status of a device that names another publisher is known', async () => {
+test('the agent reads the status of a device that names another publisher', async () => {
   const rpc: Pick<LedgerRpc, 'accounts'> = {
     accounts: async () => ({ slot: slot(40), accounts: [{ owner: PROGRAM, lamports: lamports(1), data: deviceData(key(66), 5) }] }),
   };

@@ -284,7 +284,7 @@ const ANSWERS: readonly (readonly [who: string, reply: FakeReply, read: Code, se
   ],
   ['a limit as the result', { result: 'Too many requests' }, 'RATE_LIMITED', 'unknown'],
   ['a limit in the result', { result: { error: 'slow down' } }, 'RATE_LIMITED', 'unknown'],
-  ['a limit beside no result', json(200, { id: 1, message: 'quota reached' }), 'RATE_LIMITED', 'unknown'],
+  ['a limit without a result', json(200, { id: 1, message: 'quota reached' }), 'RATE_LIMITED', 'unknown'],
   ['a limit to another request', json(200, { error: { code: 429, message: 'Too many requests' }, id: 0 }), 'RATE_LIMITED', 'unknown'],
   [
     'a limit to another request, with a status',
@@ -342,7 +342,7 @@ describe('what nodes and providers answer', () => {
     [{ result: 'no such project' }, 'the result is a string, not an object: no such project'],
     [{ result: { message: 'no such project' } }, 'context is missing, not an object: no such project'],
     [text(502, 'no backend', { 'content-encoding': 'gzip' }), 'HTTP status 502: no backend'],
-  ])('rule 20: the words of an endpoint are quoted wherever it puts them: %j', async (reply, words) => {
+  ])('rule 20: the agent quotes the text of an endpoint wherever the response has it: %j', async (reply, words) => {
     fakes[0].always(reply);
     const { rpc } = rpcOver([fakes[0].url]);
     await expect(rpc.balance(OUR_KEY, calm())).rejects.toThrow(words);

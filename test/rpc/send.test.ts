@@ -182,7 +182,7 @@ describe('repeated sends', () => {
     await rpc.close();
   });
 
-  test('rule 20: the outcome of a send that an endpoint claims to have already quotes the endpoint, in case nothing lands', async () => {
+  test('rule 20: if an endpoint claims to have a transaction already, the outcome quotes it, in case nothing lands', async () => {
     fakes[0]?.always({ status: 403, body: 'Your IP has already been blocked' });
     const outcome = await send([fakes[0]?.url ?? '']);
     expect(outcome).toMatchObject({

@@ -286,7 +286,7 @@ describe('each failure is one typed error with one clear line and no secret', ()
     expect(await failure(other.rpc.balance(OUR_KEY, calm()))).toEqual({
       ...tooLong,
       message:
-        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT: a gzip body that does not unpack (Cannot create a Buffer larger than 1000 bytes)',
+        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT: a gzip body that cannot be unpacked (Cannot create a Buffer larger than 1000 bytes)',
     });
     await other.rpc.close();
   });

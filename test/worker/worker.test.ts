@@ -463,7 +463,7 @@ describe('a halt by a failed transaction', () => {
     await worker.whenIdle(new AbortController().signal);
   });
 
-  test('the end of a halt is reported although its users need no write any more', async () => {
+  test('the end of a halt is reported even if its users no longer need a write', async () => {
     const { clock, setDesired, ledger, lines, worker } = setUp();
     ledger.state.refuseAll = 'AccountNotFound';
     setDesired(up(1));
@@ -585,7 +585,7 @@ describe('a failing ledger', () => {
     expect(ledger.sends.map(({ writes }) => writes.length)).toEqual([20]);
   });
 
-  test('endpoints that fail at every simulation cost the compute limit, not the write, and are asked again later', async () => {
+  test('if endpoints fail every simulation, writes carry no compute limit, and the agent simulates again later', async () => {
     const { clock, setDesired, ledger, history } = setUp();
     const { simulateTransaction } = ledger.rpc;
     let simulations = 0;
@@ -645,7 +645,7 @@ describe('a rejected user that the endpoint does not name', () => {
     expect(ledger.sends.length).toBeLessThan(20);
   });
 
-  test('rule 19: a user whose account is short of rent is isolated, and halts nothing', async () => {
+  test('rule 19: a user whose account is short of rent is isolated and does not halt writes', async () => {
     const { clock, setDesired, ledger, history, linesOf, worker } = setUp();
     setDesired(up(900));
     await clock.advance(2_000);
@@ -708,7 +708,7 @@ describe('the successor of another worker', () => {
     expect(rebroadcasts()).toBeGreaterThan(20);
   });
 
-  test('rule 21: a successor goes on with what was spent and reported, under its own limits', async () => {
+  test('rule 21: a successor continues the spending and the reports of its predecessor, under its own limits', async () => {
     const old = setUp({ limits: { maxLamportsPerDay: 10_000 } });
     old.setDesired(up(...range(60)));
     await old.clock.advance(3_600_000);
@@ -928,7 +928,7 @@ describe('writes that do not land', () => {
     expect(at.stalls).toEqual(['stalled for 45 s: the ledger endpoint https://rpc does not serve sendTransaction: -32601']);
   });
 
-  test('rule 20: a transaction that an endpoint fails in preflight for ever is reported in the words of the endpoint', async () => {
+  test('rule 20: if the preflight of an endpoint fails a transaction every time, the report quotes the endpoint', async () => {
     const at = setUp();
     const error = refusal('Transaction simulation failed: Account in use (code -32002)');
     at.ledger.state.fate = () => ({ outcome: { kind: 'rejected', err: 'AccountInUse', logs: [], error }, landsAfterSlots: 'never' });

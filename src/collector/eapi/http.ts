@@ -91,10 +91,10 @@ async function verifyOptions({ text }: EapiEndpoint, tls: EapiTls) {
   }
 }
 
-/** The authorities of a system have a quarter of it. */
+/** Four times the size of a system's CA bundle. */
 const MAX_CA_BYTES = 1 << 20;
 
-/** Never waits for a writer, and never reads on without an end. For an empty text, Node would take the authorities of the system. */
+/** Does not wait for a writer, and stops at the limit. With an empty text, Node would use the system's authorities. */
 async function readAuthorities(file: string): Promise<string> {
   const opened = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -136,7 +136,7 @@ export interface EapiReply {
   readonly body: Buffer;
 }
 
-/** The error for a status that no eAPI has, with the target of a redirect or the words of whatever answered. */
+/** The error for a status that eAPI does not use, with the target of a redirect or the text of the response. */
 export function statusError(endpoint: string, path: string, { status, location, body }: EapiReply): AgentError {
   const words = switchText(wordsOfBody(body));
   const target = location === undefined ? '' : `, a redirect to ${switchText(location)}, which the agent does not follow`;
@@ -222,7 +222,7 @@ function toAgentError(error: unknown, { endpoint: { text: endpoint }, maxAnswerB
   const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
   const described = describeError(cause).replace(/:? *$/, '');
   const problem = code === '' || described.includes(code) ? described : `${described} (${code})`;
-  const hint = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? '; tls.serverName can name what the certificate names' : '';
+  const hint = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? '; set tls.serverName to a name in the certificate' : '';
   return new AgentError(connectionCode(code, described), { endpoint, problem: `${problem}${hint}` }, { cause });
 }
 

@@ -74,7 +74,7 @@ function readVrf(value: unknown, source: string, switchTime: EpochMs | undefined
   return { kind: 'collected', source, neighbors, changedAtToleranceMs: CHANGED_AT_TOLERANCE_MS, switchTime };
 }
 
-/** No session is that old: the value is a duration, or from before the switch had its time. */
+/** No session is older: a larger value is a duration, or dates from before the switch set its clock. */
 const LONGEST_AGE_MS = 10 * 365 * 24 * 3_600_000;
 
 function readPeer(address: string, value: unknown, switchTime: EpochMs | undefined): Neighbor {
@@ -124,7 +124,7 @@ function readText(value: unknown): string | undefined {
 
 /** Whether EOS names peers so: by an address, with a zone for a link-local one (`fe80::1%Et3`), or by an interface. */
 function isPeerName(name: string): boolean {
-  // An IPv4 neighbor in the form of IPv6 would be found by no user.
+  // An IPv4-mapped IPv6 address would not match its user.
   if (/^::ffff:/i.test(name)) return false;
   if (isIP(name) !== 0) return true;
   if (name.length > 100) return false;

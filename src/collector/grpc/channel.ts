@@ -97,7 +97,7 @@ function grpcError(error: unknown, { status }: Pick<typeof Grpc, 'status'>, { en
   const { code, details } = serviceError(error);
   // The library's text names every address that it tried; the beginning is enough.
   const problem = oneLine(details).replace(/\.? Resolution note:$/, '');
-  // The library's message is the status and the same text once more, so it is no cause.
+  // The library's message repeats the status and this text, so it adds nothing as a cause.
   switch (code) {
     case status.UNAVAILABLE:
       return new AgentError('GRPC__UNREACHABLE', { endpoint, problem });

@@ -49,7 +49,7 @@ function addressOf([, type, length, ...octets]: Oid): string {
   const lengths = type === undefined ? undefined : ADDRESS_LENGTHS[type];
   const fits = length !== undefined && lengths?.includes(length) && octets.length === length && octets.every((octet) => octet <= 255);
   if (!fits) throw new SnmpProblem('SNMP__WRONG_INDEX', 'a row whose index is not an address of IPv4 or IPv6');
-  // The zone of an IPv4 address would hide the neighbor from its user; two zones of one address are one neighbor in two rows.
+  // With its zone, the neighbor's IPv4 address would not match its user. Two zones of one address are one neighbor in two rows.
   if (length < 16) return octets.slice(0, 4).join('.');
   const isMapped = MAPPED.every((octet, position) => octets[position] === octet);
   return isMapped ? octets.slice(12, 16).join('.') : withZone(ipv6Of(octets.slice(0, 16)), octets.slice(16));

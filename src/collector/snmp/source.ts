@@ -63,8 +63,8 @@ function toSnapshot(results: readonly VrfResult[], takenAt: NeighborSnapshot['ta
 }
 
 /**
- * An agent that ignores the VRF in the community or context answers for one VRF with the table of another, and users who are not in it would read
- * down. So a VRF that repeats another one's neighbors is failed: the later of the two, or both where neither is `default`.
+ * An SNMP agent that ignores the VRF in the community or context answers for one VRF with the table of another. Users who are not in that table
+ * would count as down. So a VRF that repeats another one's neighbors fails: the later of the two, or both if neither is `default`.
  */
 function withoutRepeatedViews(results: readonly VrfResult[], source: string, endpoint: string): readonly VrfResult[] {
   const byAddresses = new Map<string, VrfResult[]>();
@@ -89,7 +89,7 @@ function repeated({ vrf, reading }: VrfResult, { vrf: other }: VrfResult, source
   return { vrf, reading: { kind: 'failed', source, problem: cause.message, error: errorOf(cause, endpoint) }, cause };
 }
 
-/** Of so many neighbors, one may have changed between the two readings. */
+/** One neighbor in this many may have changed between the two readings. */
 const ROWS_PER_CHANGE = 10;
 
 function isSameView({ reading: left }: VrfResult, { reading: right }: VrfResult): boolean {

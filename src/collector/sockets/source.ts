@@ -71,7 +71,7 @@ function run(file: string, args: readonly string[], namespace: string, signal: A
     signal.throwIfAborted();
     const child = execFile(file, args, options, (error, stdout, stderr) => {
       signal.removeEventListener('abort', onAbort);
-      // ss ends with 0 also where the kernel refused it the sockets: without any, its complaint is all that it said.
+      // ss exits with 0 even if the kernel refuses it the sockets. Then its error text is its only output.
       if (error === null && (stdout !== '' || stderr.trim() === '')) resolve(stdout);
       else reject(new AgentError('SOCKETS__SS_FAILED', { namespace, problem: problemOf(error, stderr) }, { cause: error }));
     });

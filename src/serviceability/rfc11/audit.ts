@@ -35,15 +35,15 @@ export const AUDIT_REMEDIES = {
   /** A tunnel id for which the switch has no interface: above 4095. */
   'id-beyond-eos': 'delete the entity and create it again; the switch cannot have this tunnel',
   /** The slots in an account (RFC-11) are not the ones of its values. */
-  'slot-mismatch': 'do not delete the entity by RFC-11: the program refuses the slot, or frees the one of another entity',
+  'slot-mismatch': 'do not delete the entity by RFC-11: the program rejects that, or frees a slot of another entity',
   /** Entities hold values of a pool that does not exist. */
   'pool-missing': 'create the extension: `doublezero resource create` (deployed), `resources migrate` (drafted)',
   /** The account refers to a device that does not exist. */
   'device-unknown': 'delete the account; its device is gone',
   /** The account cannot be decoded, so what it holds is unknown. */
-  unreadable: 'compare the account with a newer release of this program; what it holds is not in this audit',
+  unreadable: 'audit with a newer release of this program; this audit does not include what the account holds',
   /** The count of a drafted pool differs from its bits, or that of a device's interfaces from their accounts. */
-  'count-wrong': 'nothing breaks at once, but RFC-11 counts on it; report it to the foundation',
+  'count-wrong': 'nothing breaks at once, but RFC-11 relies on this count; report it to the foundation',
   /** A slot is taken, and no entity holds its value. */
   'taken-but-unheld': 'free the slot: `doublezero resource verify --fix` (deployed), ReleaseResource (drafted)',
 } as const;
@@ -388,7 +388,7 @@ function* draftedClaims(network: NetworkAccounts, findings: AuditFinding[]): Gen
     const pool = pools.get(keyOf('drafted', each.pool, each.device));
     const [own] = pool?.slotsOf(each.value) ?? [];
     const covered = own === undefined || pool?.isReserved(own) === true ? undefined : own;
-    // A /32 lies in the slot of its /31, and is no slot itself.
+    // A /32 lies in the slot of its /31; it does not fill a slot.
     const usable = covered !== undefined && pool?.valueOf(covered) === textOf(each.value) ? covered : undefined;
     const hasNone = stored === NO_SLOT || stored === NO_ID_SLOT;
     if (!hasNone || covered !== undefined) yield each;

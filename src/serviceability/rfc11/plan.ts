@@ -102,7 +102,7 @@ export const MISFIT_ACTIONS = {
   'publisher-address':
     "backfilled without an address slot: RFC-11 has no pool for the multicast publishers' block; the deployed pool must stay",
   'outside-pool':
-    'backfilled without a slot for this value; `resources audit` shows whether it is wrong. A slot that it lies in is marked: ReleaseResource by hand when the entity goes',
+    'backfilled without a slot for this value; `resources audit` shows whether it is wrong. If it lies in a slot, that slot is marked: send ReleaseResource by hand after the entity is deleted',
   'wrong-device': "backfilled without an address slot, while its other device's pool can give the address out: have the user connect again",
   'global-segment-ids':
     'ids of this device alone are marked: RFC-11 numbers each device from 1, so that two devices can get one segment; keep the deployed SegmentRoutingIds for new loopbacks',
@@ -163,7 +163,7 @@ export function planMigration(
   const want = (scope: Address, type: ResourceTypeName, value: number | NetworkV4, holder: string): number | undefined => {
     const slot = slotOf(scope, type, value);
     if (slot !== undefined) wants.push({ scope, type, slot, holder });
-    // A value that is no slot itself, such as a /32 of a /31: what it lies in is given to no other entity.
+    // A value smaller or larger than a slot, such as a /32 in a /31: its slots must not go to another entity.
     else if (typeof value !== 'number')
       for (const part of partsOf(value, type)) {
         const covered = slotOf(scope, type, part);
@@ -200,7 +200,7 @@ export function planMigration(
   return { extensions, marks, backfills, misfits };
 }
 
-/** More parts than this are no allocation. */
+/** A network of more parts than this cannot be an allocation. */
 const MOST_PARTS = 256;
 
 /** The networks of the pool's size that this one lies in, or consists of; none for 0.0.0.0/0. */

@@ -241,7 +241,7 @@ export function networksOverlap(a: NetworkV4, b: NetworkV4): boolean {
   return firstAddress(a) < firstAddress(b) + addressesIn(b) && firstAddress(b) < firstAddress(a) + addressesIn(a);
 }
 
-/** The networks that lie in no other one of the list, each once: a pool of these gives out each address once. */
+/** The networks that no other one of the list contains, each once: a pool of these gives out each address once. */
 export function withoutNested(networks: readonly NetworkV4[]): readonly NetworkV4[] {
   const isWithin = (inner: NetworkV4, at: number): boolean =>
     networks.some(

@@ -182,7 +182,7 @@ test('a BGP summary keeps IPv6, link-local and interface peers next to ours', ()
   expect(reading?.kind === 'collected' ? [...reading.neighbors.keys()] : reading).toEqual(Object.keys(peers));
 });
 
-test('a time of last change that is no time of this switch is none, so that no session counts as down for decades', () => {
+test('a time of last change from another clock is ignored, so no session counts as down for decades', () => {
   const execStartTime = 1_741_014_072;
   const ageOf = (upDownTime: number) => {
     const peers = { '169.254.0.1': peer({ peerState: 'Idle', upDownTime }) };

@@ -95,9 +95,9 @@ describe('an https endpoint', () => {
     });
   }
 
-  test('an https endpoint whose certificate is for another name is refused, and the error names the setting', async () => {
+  test('the agent refuses an https endpoint whose certificate is for another name, and the error names the setting', async () => {
     await expect(read({ kind: 'ca', caFile: join(directory, 'named.pem') }, named)).rejects.toThrow(
-      /IP: 127\.0\.0\.1 is not in the cert's list.* \(ERR_TLS_CERT_ALTNAME_INVALID\); tls\.serverName can name what the certificate names$/,
+      /IP: 127\.0\.0\.1 is not in the cert's list.* \(ERR_TLS_CERT_ALTNAME_INVALID\); set tls\.serverName to a name in the certificate$/,
     );
     await fixture?.end();
     await expect(read({ kind: 'ca', caFile: join(directory, 'named.pem') }, named)).rejects.toMatchObject({ code: 'EAPI__TLS' });

@@ -347,7 +347,7 @@ describe('an agent that answers for one VRF with the table of another', () => {
       ([vrf, reading]) => `${vrf} ${reading.kind === 'failed' ? reading.problem : reading.kind}`,
     );
 
-  test('rule 3: a VRF that repeats the neighbors of default is failed, and its users are unobserved', async () => {
+  test('rule 3: a VRF that repeats the neighbors of default fails, and its users are unobserved', async () => {
     const agent = await startAgent(asListed(table()));
     const source = sourceOf(agent, { vrfs: ['default', 'vrf1'] });
     const snapshot = await source.collect(signal);
@@ -364,12 +364,12 @@ describe('an agent that answers for one VRF with the table of another', () => {
     });
   });
 
-  test('two VRFs with the same neighbors are both failed where default is not one of them', async () => {
+  test('two VRFs with the same neighbors both fail if neither is default', async () => {
     const agent = await startAgent(asListed(table()));
     await expect(sourceOf(agent, { vrfs: ['vrf1', 'vrf2'] }).collect(signal)).rejects.toMatchObject({ code: 'SNMP__VRF_IGNORED' });
   });
 
-  test('rule 3: a context that an agent of SNMPv3 ignores is a failed VRF, too', async () => {
+  test('rule 3: a VRF fails, too, if an SNMPv3 agent ignores its context', async () => {
     const { port } = await startV3Agent(createV3Agent(createSimulatedSwitch({ clock: systemClock }), USER), asListed(table()));
     const source = createSnmpSource({
       name: 'snmp',

@@ -142,7 +142,7 @@ describe('ip and ss', () => {
     });
   });
 
-  test('rule 3: a complaint of ss without any socket is a failed VRF, not an empty one, although ss ends with 0', async () => {
+  test('rule 3: a VRF fails if ss prints an error and no socket, even with exit code 0', async () => {
     const source = await withIp(
       `case "$3" in default) echo "note" >&2; echo 'ESTAB 0 0 169.254.0.0:179 169.254.0.1:40312';; *) echo "Cannot open netlink socket: Operation not permitted" >&2;; esac`,
     );
@@ -154,7 +154,7 @@ describe('ip and ss', () => {
     });
   });
 
-  test('an error of ip or ss that prints nothing is named once', async () => {
+  test('the message names a silent error of ip or ss only once', async () => {
     const source = await withIp(`[ "$3" = default ] && echo 'ESTAB 0 0 169.254.0.0:179 169.254.0.1:40312' || exit 1`);
     const { vrfs } = await source.collect(never);
     expect(vrfs.get('vrf1')).toMatchObject({

@@ -194,14 +194,14 @@ test('a deployed network has no byte of RFC-11: users of 206 bytes, links, group
   expect(decodeGlobalState(dataOf(globalStateAddress(ledger.programId).address)).accountIndex).toBe(7n);
 });
 
-test('what the deployed program refuses is not made: a link of one device, an interface twice, an address of a physical one', () => {
+test('localnet refuses what the deployed program refuses: a link to the same device, a second interface of a name, an address on a physical one', () => {
   const { admin } = ledger;
   const count = (): number => [...ledger.bank.replica().view('processed').accountsOf(ledger.programId)].length;
   const before = count();
-  expect(() => admin.createLink({ deviceA: device, deviceZ: device, code: 'dz1:dz1' })).toThrow('a link has two devices');
+  expect(() => admin.createLink({ deviceA: device, deviceZ: device, code: 'dz1:dz1' })).toThrow('a link needs two different devices');
   expect(() => admin.createInterface({ device, name: 'Ethernet9', kind: 'physical', withAddress: true })).toThrow('only a loopback');
   admin.createInterface({ device, name: 'Ethernet9', kind: 'physical' });
-  expect(() => admin.createInterface({ device, name: 'Ethernet9', kind: 'loopback' })).toThrow('has an interface Ethernet9 already');
+  expect(() => admin.createInterface({ device, name: 'Ethernet9', kind: 'loopback' })).toThrow('already has an interface Ethernet9');
   expect(count()).toBe(before);
 });
 

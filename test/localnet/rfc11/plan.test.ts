@@ -217,7 +217,7 @@ test('a device whose extension the program cannot create is a misfit, and the re
   expect(planMigration(after)).toMatchObject({ extensions: [], marks: [], backfills: [] });
 });
 
-test('a prefix inside of another gets no bitmap of its own, which would give out its addresses a second time', () => {
+test('a prefix inside another gets no bitmap, which would give out its addresses twice', () => {
   const world = worldOf(withPrefixes('198.19.1.0/29', '198.19.1.0/24', '198.19.1.7/24'));
   apply(world, planMigration(networkOf(world)));
   const network = networkOf(world);
@@ -226,7 +226,7 @@ test('a prefix inside of another gets no bitmap of its own, which would give out
   expect(auditPools(network).findings).toEqual([]);
 });
 
-test('a group with members from before RFC-11 can be deleted: no instruction of the draft would count them down', () => {
+test('a group with members from before RFC-11 can be deleted, because no instruction of the draft lowers their count', () => {
   const network = deployedNetwork();
   network.groups.set(GROUP, { ...(network.groups.get(GROUP) ?? failure()), publisherCount: 1, subscriberCount: 2 });
   const world = worldOf(network);
@@ -235,7 +235,7 @@ test('a group with members from before RFC-11 can be deleted: no instruction of 
   expect(world.exists(GROUP)).toBe(false);
 });
 
-test('what a user without a whole tunnel holds is marked, so that no other user gets it', () => {
+test('the values of a user without a complete tunnel are marked, so that no other user gets them', () => {
   const network = deployedNetwork();
   changeUser(network, 3, { status: 0, tunnelNet: UNSPECIFIED_NETWORK, tunnelId: 500 });
   const world = worldOf(network);
@@ -246,7 +246,7 @@ test('what a user without a whole tunnel holds is marked, so that no other user 
   expect(idPool(extension, 'tunnelId')?.isAllocated(0)).toBe(true);
 });
 
-test('a network that is no slot itself keeps what it lies in, or consists of, out of the pool', () => {
+test('a network of another size than a slot marks the slots that contain it or that it contains', () => {
   const network = deployedNetwork();
   changeUser(network, 1, { tunnelNet: parseNetworkV4('169.254.9.1/32') });
   changeUser(network, 3, { tunnelNet: parseNetworkV4('169.254.9.4/30') });
