@@ -143,7 +143,7 @@ const withoutConnections = {
 
 /** What the agent takes of packages whose main file loads much more, and parts of Node.js with it. */
 const PARTS = {
-  // A proxy's agent asks by a method that only undici's main file gives to dispatchers.
+  // The ProxyAgent calls a method that only undici's main file adds to dispatchers.
   undici: `
     import connect from 'undici/lib/api/api-connect.js';
     import Dispatcher from 'undici/lib/dispatcher/dispatcher.js';

@@ -12,7 +12,7 @@ export function writeChecksums(outdir, files) {
   return target;
 }
 
-/** Licenses of packages that name none in their package.json, by the text that they bring. */
+/** Licenses of packages whose package.json does not name one, read from the license text in the package. */
 const LICENSES = { eyes: 'MIT', 'text-encoding-utf-8': 'Unlicense' };
 
 /**
@@ -32,7 +32,7 @@ export function writeBillOfMaterials({ root, work, outdir, nodeVersion, epoch })
   const args = ['sbom', '--package-lock-only', '--legacy-peer-deps', '--sbom-format', 'cyclonedx', '--sbom-type', 'application'];
   const printed = execFileSync('npm', args, { cwd: folder, encoding: 'utf8', maxBuffer: 64e6 });
   const { serialNumber, ...bill } = JSON.parse(printed);
-  // npm takes the folder's.
+  // npm uses the name of the folder.
   bill.metadata.component.name = shipped.name;
   for (const each of bill.components) {
     const id = LICENSES[each.name];

@@ -95,7 +95,7 @@ export function createLedgerCache(options: LedgerCacheOptions) {
       if (view !== undefined && problem === undefined && isLateEnough && ageMs(view) < viewMaxAgeMs * RENEW_FROM_SHARE) return view;
       return (await attempt(undefined, signal)) ? view : undefined;
     },
-    /** Reads it now, however long that takes, and waits as long for every later reading: for `--once`, which has no next tick. */
+    /** Reads it now, without a time limit, and waits for every later reading in the same way. For `--once`, which has no next tick. */
     readNow(signal: AbortSignal): Promise<void> {
       hasNextTick = false;
       return startReading(undefined, signal);

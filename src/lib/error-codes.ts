@@ -113,7 +113,7 @@ export const LEDGER_CODES = {
   LEDGER__NOT_YET: {
     class: 'retry-now',
     message: 'the ledger endpoint {endpoint} has not reached the slot that {method} needs: {problem}',
-    remedy: 'none needed unless it persists; then the endpoint lags, so add another one to ledger.rpcUrls',
+    remedy: 'none needed; if it persists, the endpoint lags, so add another one to ledger.rpcUrls',
   },
   LEDGER__LAGGING: {
     class: 'retry-later',

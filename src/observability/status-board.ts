@@ -525,7 +525,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
     request({ endpoint, result, durationMs }: RequestEvent): void {
       if (result === 'ok') endpoints.responded(endpoint, durationMs);
     },
-    /** A reload has replaced the agent. Failures, halts and stalls of the former agent are cleared; the new one reports its own. What was spent stays. */
+    /** A reload has replaced the agent. Failures, halts and stalls of the former agent are cleared; the new one reports its own. The spend budget stays. */
     replaced(parts: Pick<StatusBoardOptions, 'sources' | 'endpoints' | 'refreshIntervalMs' | 'silentAfterMs'>): void {
       refreshIntervalMs = parts.refreshIntervalMs ?? DEFAULT_POLICY.refreshIntervalMs;
       silentAfterMs = parts.silentAfterMs ?? SILENT_MS;

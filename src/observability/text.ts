@@ -117,7 +117,7 @@ export function cut(text: string, width: number): string {
 
 /**
  * One line of CSV (RFC 4180, but with a line feed alone); null is an empty field. A text that a spreadsheet would take for a formula begins with an
- * apostrophe: others choose the codes on the ledger.
+ * apostrophe, because other parties choose the codes on the ledger.
  */
 export function csvLine(values: readonly (string | number | bigint | null)[]): string {
   const fields = values.map((value) => {

@@ -4,8 +4,8 @@ import { AgentError, describeError } from '../lib/index.ts';
 import { readConfiguredState, rfc3339, type Snapshot, type SnapshotSink } from './types.ts';
 
 /**
- * Makes a folder and its missing parents. The `recursive` of mkdir never ends where a file system answers ENOENT although the parent exists (/proc,
- * an automounter without its server): it spins in a thread, and the agent cannot stop.
+ * Makes a folder and its missing parents. The `recursive` of mkdir never ends if a file system answers ENOENT for an existing parent (/proc, an
+ * automounter without its server). It spins in a thread, and the agent cannot stop.
  */
 async function makeFolder(directory: string): Promise<void> {
   try {

@@ -268,7 +268,7 @@ export class SubmissionGate {
   #reportEnd(cause: HaltCause): void {
     const ended = this.#reported.get(cause);
     if (ended === undefined) return;
-    // A watch and a transaction may have found the same cause: it is reported once, and its end when neither finds it any more.
+    // A watch and a transaction may have found the same cause. It is reported once, and its end once neither finds it.
     const isSame = ({ code }: AgentError): boolean => code === ended.code;
     if ([...this.#halts.values()].some(isSame)) return void this.#reported.delete(cause);
     for (const [other, error] of this.#reported) if (isSame(error)) this.#reported.delete(other);

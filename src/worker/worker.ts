@@ -120,7 +120,7 @@ export class Worker {
     this.#running ??= this.#loop(this.#controller.signal).catch((error: unknown) => this.#reportUnlessStopped(error));
   }
 
-  /** Sends nothing new, waits up to `drainMs` for the transactions in flight, and returns those that are unresolved then, and what was spent. */
+  /** Sends nothing new, waits up to `drainMs` for the transactions in flight, and returns the unresolved ones and the spend budget. */
   async stop(drainMs: number): Promise<Handover> {
     const { clock } = this.#options;
     this.#submitter.drain();

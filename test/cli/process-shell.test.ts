@@ -63,7 +63,7 @@ test.concurrent.each(['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SI
     const child = start('orderly');
     await once(child.stdout, 'data');
     for (let time = 0; time < 5; time += 1) child.kill(signal);
-    // A debugger opens in a thread of its own.
+    // Node opens the debugger in a separate thread.
     await systemClock.sleep(500);
     child.kill('SIGTERM');
     const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended(child)]);

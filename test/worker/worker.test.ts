@@ -476,7 +476,7 @@ describe('a halt by a failed transaction', () => {
     expect([lines, worker.halted]).toEqual([['resumed'], undefined]);
   });
 
-  test('a halt for the same cause by a watch goes on although nothing is left to write', async () => {
+  test('a halt by a watch for the same cause continues even if nothing is left to write', async () => {
     const { clock, setDesired, ledger, lines, worker } = setUp();
     ledger.state.refuseAll = 'AccountNotFound';
     setDesired(up(1));

@@ -24,7 +24,7 @@ export const AUDIT_REMEDIES = {
   /** An entity holds a value whose slot is free, so that the program can give it out a second time. */
   'held-but-free':
     'mark the slot before the program gives it out: `doublezero resource verify --fix` (deployed), SetResourceState (drafted)',
-  /** A slot of a drafted pool that is never given out is free, so that the program gives it out. */
+  /** A reserved slot of a drafted pool is free, so the program would give it out. */
   'reserved-but-free': 'report it: no instruction marks a reserved slot; until the program does, delete the entity that gets it',
   /** A user's DoubleZero address is of another device's prefix. */
   'wrong-device': 'delete the user and create it again on its device',
