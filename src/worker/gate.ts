@@ -1,5 +1,5 @@
 import type { StatusIntent } from '../bgp/index.ts';
-import { type AgentError, backoffDelays, type Clock, type MonotonicMs, type Random } from '../lib/index.ts';
+import { type AgentError, backoffDelays, type Clock, type ErrorCode, type MonotonicMs, type Random } from '../lib/index.ts';
 import { MAX_WRITES_WITH_COMPUTE_BUDGET, type Slot } from '../serviceability/index.ts';
 
 interface SlidingSumOptions {
@@ -176,9 +176,12 @@ export interface WorkerReporter {
 export type HaltWatch = 'authority' | 'balance';
 /**
  * What halts the writes. A watch ends its own halt. The halt of a failed transaction is tried again whenever the authority is confirmed, and over when
- * a transaction is confirmed, or nothing is left to write.
+ * a transaction is confirmed; or when nothing is left to write, where a watch would find its cause.
  */
 type HaltCause = HaltWatch | 'failure';
+
+/** No watch finds these, so only a transaction shows that they are over. */
+const UNWATCHED: ReadonlySet<string> = new Set(['WRITE__MALFORMED', 'WRITE__PROGRAM_TOO_OLD'] satisfies ErrorCode[]);
 
 const PAUSES = { baseMs: 200, maxMs: 2_000 };
 /** After transactions that failed as a whole: that the ledger answers does not end these. */
@@ -257,12 +260,16 @@ export class SubmissionGate {
   /** A transaction was confirmed: the halt of a failed one is over, unless another failed since. */
   confirmed(): void {
     this.#failureDelays = backoffDelays({ ...FAILURE_PAUSES, random: this.#random });
-    this.nothingToWrite();
+    if (!this.#halts.has('failure')) this.#reportEnd('failure');
   }
 
-  /** Reports the end of a failed transaction's halt once a retry is allowed, because no write is left to retry. A new failure reports the halt again. */
+  /**
+   * Reports the end of a failed transaction's halt once a retry is allowed, because no write is left to retry, unless only a
+   * confirmed transaction can show it. A new failure reports the halt again.
+   */
   nothingToWrite(): void {
-    if (!this.#halts.has('failure')) this.#reportEnd('failure');
+    const code = this.#reported.get('failure')?.code ?? '';
+    if (!this.#halts.has('failure') && !UNWATCHED.has(code)) this.#reportEnd('failure');
   }
 
   #reportEnd(cause: HaltCause): void {

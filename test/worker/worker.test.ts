@@ -476,6 +476,21 @@ describe('a halt by a failed transaction', () => {
     expect([lines, worker.halted]).toEqual([['resumed'], undefined]);
   });
 
+  test('the halt by a program that is too old is over only when a transaction is confirmed', async () => {
+    const { clock, setDesired, ledger, lines, worker } = setUp();
+    ledger.state.refuseAll = { InstructionError: [0, 'InvalidInstructionData'] };
+    setDesired(up(1));
+    await clock.advance(5_000);
+    worker.resume();
+    setDesired([]);
+    await clock.advance(5_000);
+    expect(lines.splice(0)).toEqual(['halted WRITE__PROGRAM_TOO_OLD']);
+    ledger.state.refuseAll = undefined;
+    setDesired(up(1));
+    await clock.advance(5_000);
+    expect(lines).toContain('resumed');
+  });
+
   test('a halt by a watch for the same cause continues even if nothing is left to write', async () => {
     const { clock, setDesired, ledger, lines, worker } = setUp();
     ledger.state.refuseAll = 'AccountNotFound';
