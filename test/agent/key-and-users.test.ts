@@ -39,6 +39,7 @@ describe.concurrent('key and device', PATIENTLY, () => {
   ])('rule 20: a device address that %s is reported once, and nothing is written', async ([, code, device], { onTestFinished }) => {
     const fixture = await makeFixture(onTestFinished, { device });
     fixture.agent.start();
+    await fixture.until('the halt', () => fixture.eventsOf('halted').length === 1);
     await systemClock.sleep(1_000);
     expect(fixture.eventsOf('halted')).toEqual([`halted ${code}`]);
     expect(fixture.localnet.ledger.bank.counters.received).toBe(0);

@@ -153,7 +153,7 @@ async function readingOf(source: SwitchSource, vrf = 'vrf1'): Promise<unknown> {
 }
 
 describe('a table that cannot be read, and an empty BGP4-MIB behind it', () => {
-  const options = { vrfs: ['default', 'vrf1'], mib: 'auto', maxRows: 100 } as const;
+  const options = { vrfs: ['default', 'vrf1'], mib: 'auto', maxRows: 100, timeoutMs: 10_000 } as const;
 
   test.each(UNREADABLE)('rule 3: a table %s is a failed VRF with its own cause, poll after poll', async (_, script, code, problem) => {
     const source = sourceOf(await startAgent(agentWith(arista(script))), options);
