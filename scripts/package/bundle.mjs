@@ -151,6 +151,7 @@ const PARTS = {
     export { Dispatcher };
     export { default as Agent } from 'undici/lib/dispatcher/agent.js';
     export { default as EnvHttpProxyAgent } from 'undici/lib/dispatcher/env-http-proxy-agent.js';
+    export { default as Pool } from 'undici/lib/dispatcher/pool.js';
     export { default as buildConnector } from 'undici/lib/core/connect.js';`,
   'prom-client': `
     export { default as Counter } from 'prom-client/lib/counter.js';

@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { HttpClient } from '../../src/lib/http.ts';
 import { systemClock } from '../../src/lib/index.ts';
 import { SendAttempts } from '../../src/rpc/index.ts';
 import { calm, OUR_KEY, rpcOver, slotted, wireOf } from './builders.ts';
@@ -103,6 +105,30 @@ test.each([
     expect.stringContaining(`did not answer getBalance: through the proxy 127.0.0.1:${port} of HTTP_PROXY: `),
   ]);
   expect(error.remedy).toContain('proxy');
+});
+
+test('an endless answer through a proxy is an error before the deadline', async () => {
+  function* endless() {
+    yield 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;';
+    while (true) yield 'x'.repeat(10_000);
+  }
+  const server = createTcpServer((socket) => {
+    onTestFinished(() => void socket.destroy());
+    socket.on('error', () => undefined);
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      socket.once('data', () => Readable.from(endless()).pipe(socket));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  vi.stubEnv('HTTP_PROXY', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const http = new HttpClient({ connections: 2, keepAliveMs: 1_000, maxBodyBytes: 1_000, useProxy: true });
+  onTestFinished(async () => {
+    await http.close();
+    server.close();
+  });
+  const asked = http.send({ method: 'GET', origin: 'http://ledger.example', path: '/' }, AbortSignal.timeout(20_000));
+  await expect(asked).rejects.toMatchObject({ problem: 'connection', message: 'an answer of more than 1054576 bytes' });
 });
 
 test('a proxy is not named for an endpoint of NO_PROXY', async () => {
