@@ -171,7 +171,6 @@ describe('a table that cannot be read, and an empty BGP4-MIB behind it', () => {
         host: '127.0.0.1',
         port,
         user: USER,
-        timeoutMs: 2_000,
         clock: systemClock,
         ...options,
       });
