@@ -64,7 +64,7 @@ function toSnapshot(results: readonly VrfResult[], takenAt: NeighborSnapshot['ta
 
 /**
  * An SNMP agent that ignores the VRF in the community or context answers for one VRF with the table of another. Users who are not in that table
- * would count as down. So a VRF that repeats another one's neighbors fails: the one beside `default`, or both if neither is `default`.
+ * would count as down. So a VRF that repeats another one's neighbors fails: the one that is not `default`, or both if neither is.
  */
 function withoutRepeatedViews(results: readonly VrfResult[], source: string, endpoint: string): readonly VrfResult[] {
   const byAddresses = new Map<string, VrfResult[]>();
