@@ -234,8 +234,8 @@ export async function simulate({ seed, hours, onLine }: SimulationOptions): Prom
     });
   }
   const everySlot = (): void => {
-    // The end of a lag, and a false slot, look like progress.
-    const named = nodes.map(({ node, path }) => path.slotsAhead - node.faults.settings.lagSlots);
+    // The end of a lag, and a false slot, look like progress; a node that is down names none.
+    const named = nodes.map(({ node, path }) => (path.down ? 0 : path.slotsAhead) - node.faults.settings.lagSlots);
     const before = standstill?.named;
     if (!world.ledger.faults.settings.frozen) standstill = undefined;
     else if (before === undefined || named.some((slots, n) => slots > (before[n] ?? slots)))
