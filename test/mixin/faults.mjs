@@ -123,7 +123,7 @@ const endpoints = {
       what: 'an endpoint that is not available',
       begin: faultOfLedger({ rpc: [{ kind: 'unavailable' }] }),
       end: clear,
-      alerts: { DzdLedgerStale: [/503/, /"state": "lost"/, /503/] },
+      alerts: { DzdLedgerStale: [/HTTP status 503/, /"state": "lost"/, /HTTP status 503/] },
     },
   ],
 };
@@ -145,7 +145,7 @@ const theSwitch = {
       what: 'an API of the switch that answers 503',
       begin: faultOfSwitch({ kind: 'http-status', status: 503 }),
       end: clear,
-      alerts: { DzdSourceDown: [/503/, /"state": "lost"/] },
+      alerts: { DzdSourceDown: [/HTTP 503/, /"state": "lost"/] },
     },
     {
       what: 'a VRF without users that the switch does not answer for',
