@@ -1,6 +1,6 @@
 import type { LedgerStatus, LedgerView, ReportableStatus, StatusIntent } from '../bgp/index.ts';
 import { type AgentError, type Clock, createAbortController, createNotifier, isAgentError, type Random, Stopped } from '../lib/index.ts';
-import { ComputeModel, type Signer } from '../publisher/index.ts';
+import { ComputeModel, isEarlyRefresh, type Signer } from '../publisher/index.ts';
 import type { LedgerRpc } from '../rpc/index.ts';
 import type { Address, Slot } from '../serviceability/index.ts';
 import { Confirmer } from './confirm.ts';
@@ -159,7 +159,7 @@ export class Worker {
     );
     if (withheld === undefined) this.#health.decided();
     else this.#health.withheld(withheld.error);
-    const isNeeded = this.#inFlight.size > 0 || intents.some(({ reason }) => reason !== 'ride-along');
+    const isNeeded = this.#inFlight.size > 0 || intents.some((intent) => !isEarlyRefresh(intent));
     if (withheld === undefined && !isNeeded) this.#gate.nothingToWrite();
     this.#notifier.signal();
   }
