@@ -12,7 +12,7 @@
  * A block of `sh` is typed, and so is one that begins with `$ `, command by command. The block after it is its output. A comment above a block says what differs:
  *
  *   <!-- not run: REASON -->        these commands are not typed
- *   <!-- not compared: REASON -->   this output is not compared
+ *   <!-- not compared: REASON -->   this output, or that of the commands of this block, is not compared
  *   <!-- saved as FILE -->          the reader saves this text; without a language, as the command above prints it
  *   <!-- added to FILE -->          the reader puts these settings into a configuration
  *   <!-- exit code N -->            the last command of this block ends with N
@@ -192,7 +192,12 @@ function stepsOf(text) {
       next !== undefined && !/^#{1,6} /m.test(next.before) && ['', 'json'].includes(next.language) && next.mark === '' && !isTyped(next);
     const commands = block.language === 'sh' ? commandsOf(block.body, isOutput ? next.body : undefined) : transcriptOf(block.body);
     const [, code] = block.mark.match(/^exit code (\d+)$/) ?? [];
-    return commands.map((command, n) => ({ ...command, code: n === commands.length - 1 ? Number(code ?? 0) : 0 }));
+    const isCompared = !block.mark.startsWith('not compared: ');
+    return commands.map(({ line, shown }, n) => ({
+      line,
+      shown: isCompared ? shown : undefined,
+      code: n === commands.length - 1 ? Number(code ?? 0) : 0,
+    }));
   });
 }
 
