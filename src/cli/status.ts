@@ -277,12 +277,12 @@ export const statusBody: CommandBody<StatusOptions> = async (options, io) => {
     return { ...reading, notes: [...verdict, ...reading.notes] };
   };
   try {
-    show(await read(), options, io);
+    show(await read(), options, io, true);
     let reported: string | undefined;
     while (watchMs !== undefined) {
       await clock.sleep(watchMs, io.signal);
       try {
-        show(await read(), options, io);
+        show(await read(), options, io, false);
         reported = undefined;
       } catch (error) {
         io.signal.throwIfAborted();
@@ -323,7 +323,12 @@ const EXTRA_CSV: Readonly<Record<ExtraColumn, readonly Field[]>> = {
   ],
 };
 
-function show({ slot, rows, notes: known }: UsersReading, options: StatusOptions, { stdout, stderr, environment }: CommandIo): void {
+function show(
+  { slot, rows, notes: known }: UsersReading,
+  options: StatusOptions,
+  { stdout, stderr, environment }: CommandIo,
+  isFirst: boolean,
+): void {
   const { all, sort, filter, output, watchMs, columns: extra } = options;
   const { selected, undecided } = selectRows(rows, options);
   const arranged = arrangeRows(selected, sort, filter);
@@ -341,7 +346,8 @@ function show({ slot, rows, notes: known }: UsersReading, options: StatusOptions
   if (output === 'csv') {
     const fields = [...CSV, ...extra.flatMap((name) => EXTRA_CSV[name])];
     const lines = arranged.map((row) => fields.map(([, value]) => value(row)));
-    stdout.write([fields.map(([name]) => name), ...lines].map(csvLine).join(''));
+    const titles = isFirst ? [fields.map(([name]) => name)] : [];
+    stdout.write([...titles, ...lines].map(csvLine).join(''));
     for (const note of notes) stderr.write(`note: ${note}\n`);
     return;
   }

@@ -115,6 +115,18 @@ describe.concurrent('the command', () => {
     expect([both.exitCode, both.stderr]).toEqual([2, expect.stringContaining('--all and --device exclude each other')]);
   });
 
+  test('status --watch --output csv prints its titles once', async () => {
+    const at = shared();
+    const life = createAbortController();
+    let readings = 0;
+    const { stdout } = await at.run(['status', '--watch', '--interval', '50ms', '--output', 'csv'], life.signal, (text) => {
+      readings += text.includes(at.users[0] ?? '') ? 1 : 0;
+      if (readings === 2) life.abort(new Stopped('SIGINT'));
+    });
+    const lines = stdout.trimEnd().split('\n');
+    expect([readings, lines.length, lines.filter((line) => line.startsWith('user,')).length]).toEqual([2, 7, 1]);
+  });
+
   test('status --watch reads until it is stopped, and survives a failing ledger', async () => {
     await using at = await commandFixture();
     const life = createAbortController();
