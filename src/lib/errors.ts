@@ -60,11 +60,19 @@ export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
-/** Any thrown value as one line. */
+/** More causes than this say nothing to an operator. */
+const MAX_CAUSES = 16;
+
+/** Any thrown value as one line. An error can be among its own causes. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  const chain = new Set<Error>();
+  for (let each: unknown = error; each instanceof Error && !chain.has(each) && chain.size < MAX_CAUSES; each = each.cause) chain.add(each);
+  return [...chain].reduceRight(addCause, '');
+}
+
+function addCause(cause: string, error: Error): string {
   const message = reasonOfOpenSsl(error) ?? (error.message || error.name);
-  const cause = error.cause instanceof Error ? describeError(error.cause) : '';
   const isSaid = cause === '' || message.includes(cause) || (error.cause instanceof Error && message.includes(error.cause.message));
   return `${message}${isSaid ? '' : `: ${cause}`}`.replaceAll(/\s+/g, ' ').trim();
 }
