@@ -1,6 +1,5 @@
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdtemp, rmdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { createAgentEvents } from '../agent/events.ts';
 import { openAgent, openCollect, openTrigger } from '../agent/from-config.ts';
 import type { AgentConfig, LoadedConfig, TriggerConfig } from '../config/index.ts';
@@ -203,16 +202,16 @@ async function checkServer(url: string, config: AgentConfig, clock: Clock, signa
   return collectFinding(what, wanted, config, clock, signal);
 }
 
-/** The sink creates a missing folder: then the nearest existing one above it must be writable. */
+/** The sink creates a missing folder. Only an attempt shows whether that is possible: below /proc even root cannot, whatever the permissions say. */
 async function checkFolder(directory: string): Promise<Finding> {
   const remedy = 'set snapshots.directory to another folder, or let the user of this process write to it';
   const existing = await stat(directory).catch(() => undefined);
   if (existing !== undefined && !existing.isDirectory()) return fail(`${directory} is not a folder`, remedy);
   const place = await nearestFolder(directory);
   try {
-    await access(place, constants.W_OK | constants.X_OK);
+    await rmdir(await mkdtemp(join(place, '.dzd-telemetry-check-')));
   } catch (error) {
-    return fail(`${place} is not writable: ${describeError(error)}`, remedy);
+    return fail(`nothing can be created in ${place}: ${describeError(error)}`, remedy);
   }
   return ok(`${directory} ${existing === undefined ? 'will be created' : 'is writable'}`);
 }
