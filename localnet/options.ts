@@ -382,7 +382,7 @@ function readKey(word: string): Address {
 
 function readUser(word: string): string {
   if (isAddress(word) || isIpv4(word)) return word;
-  throw usage(`${JSON.stringify(word.slice(0, 60))} is neither a public key nor a client address`);
+  throw usage(`${JSON.stringify(word.slice(0, 60))} is neither a public key nor a client address; \`dzd-localnet user list\` lists both`);
 }
 
 /** `kind=slow delayMs=500`: a value is JSON, or else the text itself. */

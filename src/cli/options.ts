@@ -42,13 +42,17 @@ export type ExplainOptions = ReturnType<typeof readExplainOptions>;
 /** The name of the word that follows the command. */
 export const WANTED = 'user';
 const LARGEST_TUNNEL_ID = 65_535;
+const LISTS_USERS = '`dzd-telemetry status` lists the users';
 
 export function readExplainOptions(values: OptionValues) {
   const text = textOption(values, WANTED);
   if (text === undefined) throw usage('explain needs a user: its public key, client address or tunnel id');
+  const wanted = readWanted(text);
+  if (wanted === undefined)
+    throw usage(`explain: ${JSON.stringify(text.slice(0, 60))} is not a public key, an IPv4 address or a tunnel id; ${LISTS_USERS}`);
   return {
     ...readConfigChoice(values),
-    wanted: readWanted(text),
+    wanted,
     /** As it was written. */
     text,
     /** Read switch and ledger instead of asking the running agent. */
@@ -57,11 +61,11 @@ export function readExplainOptions(values: OptionValues) {
   };
 }
 
-function readWanted(text: string): Wanted {
+function readWanted(text: string): Wanted | undefined {
   if (isIpv4(text)) return { by: 'client-ip', clientIp: text };
   if (/^\d{1,5}$/.test(text) && Number(text) <= LARGEST_TUNNEL_ID) return { by: 'tunnel', tunnelId: Number(text) };
   if (isAddress(text)) return { by: 'pubkey', user: text };
-  throw usage(`${JSON.stringify(text.slice(0, 60))} is not a public key, an IPv4 address or a tunnel id`);
+  return undefined;
 }
 
 export type SupportOptions = ConfigChoice;
@@ -74,7 +78,10 @@ export function readHistoryOptions(values: OptionValues) {
   const choice = readConfigChoice(values);
   const text = textOption(values, WANTED);
   const wanted = text === undefined ? undefined : readWanted(text);
-  if (wanted?.by === 'tunnel') throw usage('history needs the public key or the client address of a user: tunnel ids are given out again');
+  if (wanted?.by === 'tunnel')
+    throw usage(`history needs the public key or the client address of a user: tunnel ids are given out again; ${LISTS_USERS}`);
+  if (text !== undefined && wanted === undefined)
+    throw usage(`history: ${JSON.stringify(text.slice(0, 60))} is not a public key or an IPv4 address; ${LISTS_USERS}`);
   if (wanted !== undefined && choice.settings.device !== undefined) throw usage('a user and --device exclude each other');
   return {
     ...choice,

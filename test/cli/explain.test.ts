@@ -112,8 +112,16 @@ describe.concurrent('without a running agent', () => {
 
 test.for([
   ['no user', [], 'explain needs a user'],
-  ['a word that names no user', ['bogus'], '"bogus" is not a public key, an IPv4 address or a tunnel id'],
-  ['a tunnel id that is none', ['70000'], '"70000" is not a public key, an IPv4 address or a tunnel id'],
+  [
+    'a word that names no user',
+    ['bogus'],
+    'explain: "bogus" is not a public key, an IPv4 address or a tunnel id; `dzd-telemetry status` lists the users',
+  ],
+  [
+    'a tunnel id that is none',
+    ['70000'],
+    'explain: "70000" is not a public key, an IPv4 address or a tunnel id; `dzd-telemetry status` lists the users',
+  ],
   ['two users', ['500', '501'], 'explain: unexpected argument "501"'],
 ] as const)('explain refuses %s', ([, args, problem]) => {
   expect(() => parseCommandLine(['explain', ...args], [explainCommand], { version: '1.2.3', stdout: SILENT })).toThrow(problem);

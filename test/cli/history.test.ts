@@ -213,7 +213,8 @@ describe.concurrent('the command', () => {
   });
 
   test.for([
-    [['history', '501'], 'tunnel ids are given out again'],
+    [['history', '501'], 'tunnel ids are given out again; `dzd-telemetry status` lists the users'],
+    [['history', 'nonsense'], 'history: "nonsense" is not a public key or an IPv4 address; `dzd-telemetry status` lists the users'],
     [['history', '198.18.0.1', '--device', keyNumber(1)], 'a user and --device exclude each other'],
     [['history', '--since', 'ever'], '--since: expected a duration such as "7d"'],
     [['history', '--output', 'xml'], '--output: expected table or json or csv'],

@@ -189,7 +189,11 @@ describe('what cannot be', () => {
   test.each([
     [['user', 'crate'], 2, 'dzd-localnet: unknown command "user crate", did you mean "user create"?'],
     [['user', 'delete'], 2, 'dzd-localnet: expected `dzd-localnet user delete USER…`'],
-    [['user', 'delete', 'nobody'], 2, 'dzd-localnet: "nobody" is neither a public key nor a client address'],
+    [
+      ['user', 'delete', 'nobody'],
+      2,
+      'dzd-localnet: "nobody" is neither a public key nor a client address; `dzd-localnet user list` lists both',
+    ],
     [['user', 'list', '--users', '3'], 2, 'dzd-localnet: unknown option --users'],
     [['user', 'list', '--connect'], 2, 'dzd-localnet: --connect is not an option of `dzd-localnet user list`'],
     [['user', 'create', '--keypair', '/k'], 2, 'dzd-localnet: user create: --keypair needs --client-ip, and takes no --tenant'],
