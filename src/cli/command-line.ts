@@ -1,6 +1,6 @@
 import yargs from 'yargs';
 import { nearest } from '../config/index.ts';
-import { type Command, type CommandIo, type Example, type ExitCode, type OptionValues, usage } from './command.ts';
+import { type Command, type CommandIo, type Example, type ExitCode, type OptionSpec, type OptionValues, usage } from './command.ts';
 import { reportFailure } from './process.ts';
 
 /** The commit that was built; the build puts it in. */
@@ -40,12 +40,13 @@ const MAX_COLUMNS = 110;
  * Throws AgentError `CONFIG__USAGE` with one line that names the option and what was probably meant.
  */
 export function parseCommandLine(
-  args: readonly string[],
+  given: readonly string[],
   commands: readonly Command[],
   io: Pick<CommandIo, 'version' | 'stdout'>,
   program: Program = AGENT,
 ): ParsedCommandLine {
   const { version } = io;
+  const args = joinNegativeValues(given, commands);
   refuseOddSwitches(args, commands);
   const showAll = args.includes('--show-settings');
   let printed = '';
@@ -100,7 +101,7 @@ export function parseCommandLine(
     throw usage(`unknown command "${word.slice(0, 60)}"${near}`);
   }
   if (chosen === undefined) refuseWithoutCommand(parsed, commands);
-  refuseUnknown(parsed, chosen);
+  refuseUnknown(parsed, chosen, args);
   if (chosen === undefined) {
     parser.showHelp((text) => {
       printed = text;
@@ -221,16 +222,16 @@ function refuseWithoutCommand(parsed: Readonly<Record<string, unknown>>, command
 }
 
 /** yargs does not suggest options, and a secret must not be repeated. */
-function refuseUnknown(parsed: Readonly<Record<string, unknown>>, command: Command | undefined): void {
-  const options = Object.entries(command?.options ?? {}).flatMap(([name, { alias }]) => (alias === undefined ? [name] : [name, alias]));
-  const known = [...options, ...COMMON];
+function refuseUnknown(parsed: Readonly<Record<string, unknown>>, command: Command | undefined, args: readonly string[]): void {
+  const known = [...Object.entries(command?.options ?? {}).flatMap(namesOf), ...COMMON];
   const name = Object.keys(parsed).find((key) => !['_', '$0', ...known].includes(key));
   if (name === undefined) return;
   const shown = name.slice(0, 60);
   if (/password|community|secret|token/i.test(name)) {
     throw usage(`--${shown}: secrets are not accepted as flags; set passwordFile or communityFile in the configuration file`);
   }
-  throw usage(`unknown option ${name.length === 1 ? '-' : '--'}${shown}${meant(name, known, '--')}`);
+  const dashes = args.some((arg) => arg.startsWith(`--${name}`)) ? '--' : '-';
+  throw usage(`unknown option ${dashes}${shown}${meant(name, known, '--')}`);
 }
 
 /** Names what was probably meant; a single letter is too short for a guess. */
@@ -240,6 +241,21 @@ function meant(text: string, candidates: readonly string[], prefix = ''): string
     candidates.filter(({ length }) => length > 1),
   );
   return near === undefined ? '' : `, did you mean "${prefix}${near}"?`;
+}
+
+const namesOf = ([name, { alias }]: readonly [string, OptionSpec]): readonly string[] => (alias === undefined ? [name] : [name, alias]);
+
+/** yargs takes `-1s` for an option, also after an option that needs a value. The error must name the latter. */
+function joinNegativeValues(args: readonly string[], commands: readonly Command[]): readonly string[] {
+  const options = commands.flatMap((command) => Object.entries(command.options)).filter(([, { type }]) => type === 'string');
+  const takesValue = new Set(options.flatMap(namesOf).map((name) => `--${name}`));
+  const joined: string[] = [];
+  for (const arg of args) {
+    const last = joined.at(-1);
+    if (last !== undefined && takesValue.has(last) && /^-[\d.]/.test(arg)) joined.splice(-1, 1, `${last}=${arg}`);
+    else joined.push(arg);
+  }
+  return joined;
 }
 
 /** yargs reads `--dry-run=no` as false, and a run that was meant to be dry would write. */

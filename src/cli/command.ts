@@ -46,7 +46,7 @@ export function durationOption(values: OptionValues, name: string): number | und
   if (text === undefined) return undefined;
   const ms = parseDuration(text);
   if (ms !== undefined && ms > 0 && ms <= MAX_TIMER_MS) return ms;
-  throw usage(`--${name}: expected a duration such as "30s" of at most 24d, got ${JSON.stringify(text)}`);
+  throw usage(`--${name}: expected a duration above 0 and up to 24d, such as "30s", got ${JSON.stringify(text)}`);
 }
 
 /** The runtime's timers hold 31 bits. */

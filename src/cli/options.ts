@@ -105,7 +105,7 @@ function ageOption(values: OptionValues, name: string): number | undefined {
   if (text === undefined) return undefined;
   const ms = parseDuration(text);
   if (ms !== undefined && ms > 0 && ms <= LONGEST_AGE_MS) return ms;
-  throw usage(`--${name}: expected a duration such as "7d" of at most 3650d, got ${JSON.stringify(text)}`);
+  throw usage(`--${name}: expected a duration above 0 and up to 3650d, such as "7d", got ${JSON.stringify(text)}`);
 }
 
 export type StatusOptions = ReturnType<typeof readStatusOptions>;

@@ -216,7 +216,7 @@ describe.concurrent('the command', () => {
     [['history', '501'], 'tunnel ids are given out again; `dzd-telemetry status` lists the users'],
     [['history', 'nonsense'], 'history: "nonsense" is not a public key or an IPv4 address; `dzd-telemetry status` lists the users'],
     [['history', '198.18.0.1', '--device', keyNumber(1)], 'a user and --device exclude each other'],
-    [['history', '--since', 'ever'], '--since: expected a duration such as "7d"'],
+    [['history', '--since', 'ever'], '--since: expected a duration above 0 and up to 3650d, such as "7d"'],
     [['history', '--output', 'xml'], '--output: expected table or json or csv'],
   ] as const)('history refuses %j', ([args, problem]) => {
     expect(() => parseCommandLine(args, [historyCommand], { version: '1.2.3', stdout: SILENT })).toThrow(problem);

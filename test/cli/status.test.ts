@@ -220,7 +220,9 @@ describe.concurrent('the command', () => {
     ['--filter', 'conected', 'did you mean "connected"?'],
     ['--interval', '1s', '--interval requires --watch'],
     ['--stale-after', 'soon', 'expected a duration'],
-    ['--stale-for', '9999d', 'of at most 3650d'],
+    ['--stale-for', '9999d', '--stale-for: expected a duration above 0 and up to 3650d'],
+    ['--down-for', '-1s', '--down-for: expected a duration above 0 and up to 3650d, such as "7d", got "-1s"'],
+    ['--stale-after', '-2h', '--stale-after: expected a duration above 0 and up to 24d, such as "30s", got "-2h"'],
     ['--columns', 'dz_ip', 'did you mean "dz-ip"?'],
   ] as const)('status refuses %s %s with what to write instead', ([flag, value, problem]) => {
     expect(() => parseCommandLine(['status', flag, value], [statusCommand], { version: '1.2.3', stdout: SILENT })).toThrow(problem);
