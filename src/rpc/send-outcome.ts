@@ -27,8 +27,9 @@ import type { EndpointUrl, RpcFailure, RpcReply } from './transport.ts';
  *   the signature of the transaction                                accepted   yes
  *   everything else: any other status or code, also -32601 and
  *     -32602, -32002 without `data`, an error without a code,
- *     redirects, text, HTML, another signature, an error together
- *     with a result, the id of another request under any status     unknown    yes
+ *     redirects, text, HTML, another signature; under any status
+ *     an error together with a result, a result with an error
+ *     status, the id of another request                             unknown    yes
  *
  * A refusal speaks for its own attempt only: neither for an earlier one, nor for another endpoint. So one attempt that may land decides for the
  * transaction, and no later answer changes that. Only its status, or its proven expiry, does.
@@ -203,7 +204,7 @@ function isRefusedForCertain(reply: RpcFailure): boolean {
     case 'failed':
       return reply.progress !== 'offered' && reply.progress !== 'answering';
     case 'http-error':
-      return REFUSED_BEFORE_FORWARDING.has(reply.status) && !reply.isOfAnother;
+      return REFUSED_BEFORE_FORWARDING.has(reply.status) && !reply.mayHaveRun;
     case 'rpc-error': {
       const { code = 0, message, status = 200 } = reply;
       if (REFUSED_BEFORE_FORWARDING.has(status) || REFUSED_BEFORE_FORWARDING.has(code)) return true;

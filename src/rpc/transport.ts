@@ -167,10 +167,10 @@ type RpcFailureDetails =
       readonly status: number;
       readonly text?: string;
       readonly location?: string;
-      /** Its id belongs to another request, so it may answer that one. */
-      readonly isOfAnother?: boolean;
+      /** Its body has a result, or answers another request. So the status does not prove that this one was refused. */
+      readonly mayHaveRun?: boolean;
     }
-  | { readonly kind: 'garbled'; readonly problem: string; readonly status?: number; readonly text?: string; readonly isOfAnother?: boolean }
+  | { readonly kind: 'garbled'; readonly problem: string; readonly status?: number; readonly text?: string; readonly mayHaveRun?: boolean }
   | {
       readonly kind: 'failed';
       readonly progress: HttpProgress | 'queued' | 'overflow';
@@ -369,7 +369,7 @@ function readReply(reply: HttpReply, id: number, wall: EpochMs): Answer {
           status,
           text: textOf(reply.body),
           location: status < 400 ? header('location') : undefined,
-          isOfAnother: envelope.kind === 'garbled' && envelope.isOfAnother ? true : undefined,
+          mayHaveRun: (envelope.kind === 'result' ? envelope.value != null : envelope.mayHaveRun) ? true : undefined,
         };
   return { ...failure, retryAfterMs: retryAfterMs(header('retry-after'), header('date'), wall) };
 }
@@ -395,11 +395,12 @@ function readEnvelope(body: Buffer, id: number): Answer {
   const { error, id: answeredId, result } = parsed;
   // A node that could not even read the request has no id to repeat.
   const isOurs = answeredId === id || (error != null && (answeredId == null || String(answeredId) === String(id)));
-  // Then it is unknown whether the endpoint executed the request.
-  if (isOurs && error != null && result != null) return { kind: 'garbled', problem: 'both a result and an error', text };
+  const hasResult = result != null;
+  if (isOurs && error != null && hasResult) return { kind: 'garbled', problem: 'both a result and an error', text, mayHaveRun: true };
   if (isOurs && error != null) return readError(error);
-  if (parsed.jsonrpc !== '2.0') return { kind: 'garbled', problem: 'JSON that is not a JSON-RPC 2.0 response', text: textOf(body) };
-  if (!isOurs) return { kind: 'garbled', problem: 'the response to another request', text, isOfAnother: answeredId != null };
+  if (parsed.jsonrpc !== '2.0')
+    return { kind: 'garbled', problem: 'JSON that is not a JSON-RPC 2.0 response', text: textOf(body), mayHaveRun: hasResult };
+  if (!isOurs) return { kind: 'garbled', problem: 'the response to another request', text, mayHaveRun: hasResult || answeredId != null };
   if (!('result' in parsed)) return { kind: 'garbled', problem: 'neither a result nor an error', text };
   return { kind: 'result', value: result };
 }

@@ -305,6 +305,28 @@ const ANSWERS: readonly (readonly [who: string, reply: FakeReply, read: Code, se
     'unknown',
   ],
   ['a limit and a result', { error: { code: 429, message: 'Too many requests' }, result: 5 }, 'RATE_LIMITED', 'unknown'],
+  ...[
+    [401, 'ACCESS_DENIED'] as const,
+    [403, 'ACCESS_DENIED'] as const,
+    [413, 'REQUEST_REFUSED'] as const,
+    [429, 'RATE_LIMITED'] as const,
+  ].flatMap(([status, code]) => [
+    [
+      `an error and a result with HTTP ${status}`,
+      json(status, { id: 1, error: { code: -1, message: 'no' }, result: SIGNATURE }),
+      code,
+      'unknown',
+    ] as const,
+    [`a result with HTTP ${status}`, json(status, { id: 1, result: SIGNATURE }), code, 'unknown'] as const,
+    [`a result without an id with HTTP ${status}`, json(status, { id: null, result: SIGNATURE }), code, 'unknown'] as const,
+    [`a result that is not JSON-RPC with HTTP ${status}`, text(status, JSON.stringify({ result: SIGNATURE })), code, 'unknown'] as const,
+    [
+      `an error and a null with HTTP ${status}`,
+      json(status, { id: 1, error: { code: -1, message: 'no' }, result: null }),
+      code,
+      'not-sent',
+    ] as const,
+  ]),
   ['an error and a null', { error: { code: 429, message: 'Too many requests' }, result: null }, 'RATE_LIMITED', 'not-sent'],
   ['a status with a body of another encoding', text(502, 'away', { 'content-encoding': 'gzip' }), 'UNAVAILABLE', 'unknown'],
 ];
