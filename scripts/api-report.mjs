@@ -54,14 +54,33 @@ function emitDeclarations() {
 function collect(folder) {
   const entries = new Map();
   const internal = new Map();
+  const declared = new Map();
   for (const { module, names } of exportsOf(readFileSync(join(folder, 'index.d.ts'), 'utf8'))) {
     for (const declaration of declarationsOf(readFileSync(join(folder, module), 'utf8'))) {
+      declared.set(declaration.name, declaration);
       if (!declaration.exported) internal.set(declaration.name, declaration);
       else if (names === undefined || names.has(declaration.name)) entries.set(declaration.name, declaration);
     }
     for (const name of names ?? []) if (!entries.has(name)) fail(`${module} does not declare ${name}`);
   }
-  return { entries: [...entries.values()], internal: [...internal.values()] };
+  const whole = [...entries.values()].map((entry) => ({ ...entry, text: withFields(entry.text, declared) }));
+  return { entries: whole, internal: [...internal.values()] };
+}
+
+/** An interface that takes its fields from layouts, `extends Fields<typeof LAYOUT>`, with the fields in their place. */
+function withFields(text, declarations) {
+  const [head, bases] = /^export interface \w+ extends (.*?) \{/.exec(text) ?? [];
+  if (!bases?.includes('Fields<typeof ')) return text;
+  const others = [];
+  const fields = bases.split(', ').flatMap((base) => {
+    const layout = /^Fields<typeof (\w+)>$/.exec(base)?.[1];
+    if (layout === undefined) return others.push(base) && [];
+    return [...declarations.get(layout).text.matchAll(/^( +)(\w+): (?:import\("[^"]*"\)\.)?FieldCodec<(.*)>;$/gm)].map(
+      ([, indent, name, type]) => `${indent}readonly ${name}: ${type.replaceAll(/import\("[^"]*"\)\./g, '')};`,
+    );
+  });
+  const plain = head.replace(/ extends .*/, `${others.length === 0 ? '' : ` extends ${others.join(', ')}`} {`);
+  return [plain, ...fields].join('\n') + text.slice(head.length);
 }
 
 function exportsOf(index) {

@@ -105,7 +105,7 @@ function writeDeclarations() {
   // The compiler leaves the extensions of our sources, which a compiler may refuse unless an option allows them.
   for (const path of readdirSync(types, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.d.ts'))) {
     const file = join(types, path);
-    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/(from '\.[^']*)\.ts'/g, "$1.js'"));
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/((?:from |import\()(['"])\.[^'"]*)\.ts\2/g, '$1.js$2'));
   }
   // The same declarations once more for `require`: what kind of module they describe is read from the nearest package.json.
   const commonJs = join(outdir, 'types-cjs');

@@ -5,11 +5,11 @@ import {
   decodeAs,
   encodeAs,
   type FieldCodec,
+  type Fields,
   i64,
   ipv4,
   key,
   keys,
-  type Layout,
   readFields,
   u8,
   u16,
@@ -17,21 +17,23 @@ import {
   u128,
   writeFields,
 } from './borsh.ts';
-import type { Address, Ipv4 } from './units.ts';
+import type { Address } from './units.ts';
 
 /** A seat on a feed, 52 bytes inside an AccessPass. */
-export interface FeedSeat {
-  readonly feedKey: Address;
-  readonly maxUsers: number;
-  readonly maxFutureUsers: number;
-  readonly currentUsers: number;
+export interface FeedSeat extends Fields<typeof SEAT> {}
+
+const SEAT = {
+  feedKey: key,
+  maxUsers: u8,
+  maxFutureUsers: u8,
+  currentUsers: u8,
   /** Day of the month. */
-  readonly anniversaryDay: number;
+  anniversaryDay: u8,
   /** Unix time, seconds. */
-  readonly windowEnd: bigint;
+  windowEnd: i64,
   /** Unix time, seconds. */
-  readonly terminatesAt: bigint;
-}
+  terminatesAt: i64,
+};
 
 /** What an access pass is for. An unknown tag ends the readable part of the pass, because the length of its payload is unknown. */
 export type AccessPassKind =
@@ -45,16 +47,6 @@ export type AccessPassKind =
 /** Byte values of the kind's tag. */
 const TAG = { prepaid: 0, 'solana-validator': 1, 'solana-rpc': 2, others: 3, 'edge-seat': 4 } as const;
 const SEAT_LENGTH = 52;
-
-const SEAT: Layout<FeedSeat> = {
-  feedKey: key,
-  maxUsers: u8,
-  maxFutureUsers: u8,
-  currentUsers: u8,
-  anniversaryDay: u8,
-  windowEnd: i64,
-  terminatesAt: i64,
-};
 
 const accessPassKindField: FieldCodec<AccessPassKind> = { read: readKind, write: writeKind };
 
@@ -93,48 +85,31 @@ export const AccessPassFlag = { dzfLocked: 1, allowMultipleIp: 2 } as const;
 /** AccessPass.last_access_epoch of a pass that never expires. */
 export const UNLIMITED_EPOCH = (1n << 64n) - 1n;
 
+const u16OrOne = /* @__PURE__ */ absentAs(1, u16);
+
 /**
  * The AccessPass account (type 11): the permission to create users. A field that the account is too short to hold reads as zero, except the
  * two maxima: the program treats a pass without them as allowing one user of each kind.
  */
-export interface AccessPass {
-  readonly owner: Address;
-  readonly bumpSeed: number;
-  readonly accessPassType: AccessPassKind;
-  /** 0.0.0.0 allows any address. */
-  readonly clientIp: Ipv4;
-  readonly userPayer: Address;
-  /** The last epoch in which the pass is valid; UNLIMITED_EPOCH if it never expires. */
-  readonly lastAccessEpoch: bigint;
-  readonly connectionCount: number;
-  /** See AccessPassStatus. */
-  readonly status: number;
-  /** Multicast groups that users of this pass may send to. */
-  readonly mgroupPubAllowlist: readonly Address[];
-  /** Multicast groups that users of this pass may receive. */
-  readonly mgroupSubAllowlist: readonly Address[];
-  /** See AccessPassFlag. */
-  readonly flags: number;
-  readonly tenantAllowlist: readonly Address[];
-  readonly unicastUserCount: number;
-  readonly maxUnicastUsers: number;
-  readonly multicastUserCount: number;
-  readonly maxMulticastUsers: number;
-}
+export interface AccessPass extends Fields<typeof ACCESS_PASS_LAYOUT> {}
 
-const u16OrOne = /* @__PURE__ */ absentAs(1, u16);
-
-const ACCESS_PASS_LAYOUT: Layout<AccessPass> = {
+const ACCESS_PASS_LAYOUT = {
   owner: key,
   bumpSeed: u8,
   accessPassType: accessPassKindField,
+  /** 0.0.0.0 allows any address. */
   clientIp: ipv4,
   userPayer: key,
+  /** The last epoch in which the pass is valid; UNLIMITED_EPOCH if it never expires. */
   lastAccessEpoch: u64,
   connectionCount: u16,
+  /** See AccessPassStatus. */
   status: u8,
+  /** Multicast groups that users of this pass may send to. */
   mgroupPubAllowlist: keys,
+  /** Multicast groups that users of this pass may receive. */
   mgroupSubAllowlist: keys,
+  /** See AccessPassFlag. */
   flags: u8,
   tenantAllowlist: keys,
   unicastUserCount: u16,
@@ -153,18 +128,18 @@ export const encodeAccessPass = (pass: AccessPass): Uint8Array => encodeAs('acce
 export const PermissionStatus = { none: 0, activated: 1, suspended: 2 } as const;
 
 /** The Permission account (type 15): what one key may do. A field that the account is too short to hold reads as zero. */
-export interface Permission {
-  readonly owner: Address;
-  readonly bumpSeed: number;
-  /** See PermissionStatus. */
-  readonly status: number;
-  /** The key that is permitted. */
-  readonly userPayer: Address;
-  /** One bit a permission. */
-  readonly permissions: bigint;
-}
+export interface Permission extends Fields<typeof PERMISSION_LAYOUT> {}
 
-const PERMISSION_LAYOUT: Layout<Permission> = { owner: key, bumpSeed: u8, status: u8, userPayer: key, permissions: u128 };
+const PERMISSION_LAYOUT = {
+  owner: key,
+  bumpSeed: u8,
+  /** See PermissionStatus. */
+  status: u8,
+  /** The key that is permitted. */
+  userPayer: key,
+  /** One bit a permission. */
+  permissions: u128,
+};
 
 /** Reads a Permission account. Throws only AccountDataError, when the data is empty or of another type. */
 export const decodePermission = (data: Uint8Array): Permission => decodeAs('permission', PERMISSION_LAYOUT, data);

@@ -4,11 +4,11 @@ import {
   decodeAs,
   encodeAs,
   type FieldCodec,
+  type Fields,
   f64,
   ipv4,
   key,
   keys,
-  type Layout,
   nanosecondsField,
   network,
   statusField,
@@ -19,27 +19,18 @@ import {
   u64,
   u128,
 } from './borsh.ts';
-import type { Address, Ipv4, Nanoseconds, NetworkV4 } from './units.ts';
 
 /** Byte values of Contributor.status; any other byte is kept as it is. */
 export const ContributorStatus = { none: 0, activated: 1, suspended: 2, deleting: 3 } as const;
 
 /** The Contributor account (type 10): an organization that contributes devices and links. A field that the account is too short to hold reads as zero. */
-export interface Contributor {
-  readonly owner: Address;
-  readonly index: bigint;
-  readonly bumpSeed: number;
-  /** See ContributorStatus. */
-  readonly status: number;
-  readonly code: string;
-  readonly referenceCount: number;
-  readonly opsManagerPk: Address;
-}
+export interface Contributor extends Fields<typeof CONTRIBUTOR_LAYOUT> {}
 
-const CONTRIBUTOR_LAYOUT: Layout<Contributor> = {
+const CONTRIBUTOR_LAYOUT = {
   owner: key,
   index: u128,
   bumpSeed: u8,
+  /** See ContributorStatus. */
   status: u8,
   code: text,
   referenceCount: u32,
@@ -53,35 +44,21 @@ export const decodeContributor = (data: Uint8Array): Contributor => decodeAs('co
 export const encodeContributor = (contributor: Contributor): Uint8Array => encodeAs('contributor', CONTRIBUTOR_LAYOUT, contributor);
 
 /** The Exchange account (type 4): a metro where devices interconnect. A field that the account is too short to hold reads as zero, a status as activated. */
-export interface Exchange {
-  readonly owner: Address;
-  readonly index: bigint;
-  readonly bumpSeed: number;
-  /** Degrees north. */
-  readonly lat: number;
-  /** Degrees east. */
-  readonly lng: number;
-  /** The second half of the BGP community that marks this metro's routes. */
-  readonly bgpCommunity: number;
-  /** Not used by the program. */
-  readonly unused: number;
-  /** See PlaceStatus. */
-  readonly status: number;
-  readonly code: string;
-  readonly name: string;
-  readonly referenceCount: number;
-  readonly device1Pk: Address;
-  readonly device2Pk: Address;
-}
+export interface Exchange extends Fields<typeof EXCHANGE_LAYOUT> {}
 
-const EXCHANGE_LAYOUT: Layout<Exchange> = {
+const EXCHANGE_LAYOUT = {
   owner: key,
   index: u128,
   bumpSeed: u8,
+  /** Degrees north. */
   lat: f64,
+  /** Degrees east. */
   lng: f64,
+  /** The second half of the BGP community that marks this metro's routes. */
   bgpCommunity: u16,
+  /** Not used by the program. */
   unused: u16,
+  /** See PlaceStatus. */
   status: statusField,
   code: text,
   name: text,
@@ -97,18 +74,18 @@ export const decodeExchange = (data: Uint8Array): Exchange => decodeAs('exchange
 export const encodeExchange = (exchange: Exchange): Uint8Array => encodeAs('exchange', EXCHANGE_LAYOUT, exchange);
 
 /** The Feed account (type 18): multicast groups sold as seats. A field that the account is too short to hold reads as zero. */
-export interface Feed {
-  readonly owner: Address;
-  readonly bumpSeed: number;
-  readonly code: string;
-  readonly name: string;
-  /** The Exchange account of its metro. */
-  readonly exchange: Address;
-  /** MulticastGroup accounts. */
-  readonly groups: readonly Address[];
-}
+export interface Feed extends Fields<typeof FEED_LAYOUT> {}
 
-const FEED_LAYOUT: Layout<Feed> = { owner: key, bumpSeed: u8, code: text, name: text, exchange: key, groups: keys };
+const FEED_LAYOUT = {
+  owner: key,
+  bumpSeed: u8,
+  code: text,
+  name: text,
+  /** The Exchange account of its metro. */
+  exchange: key,
+  /** MulticastGroup accounts. */
+  groups: keys,
+};
 
 /** Reads a Feed account. Throws only AccountDataError, when the data is empty or of another type. */
 export const decodeFeed = (data: Uint8Array): Feed => decodeAs('feed', FEED_LAYOUT, data);
@@ -117,17 +94,17 @@ export const decodeFeed = (data: Uint8Array): Feed => decodeAs('feed', FEED_LAYO
 export const encodeFeed = (feed: Feed): Uint8Array => encodeAs('feed', FEED_LAYOUT, feed);
 
 /** The Index account (type 16): maps a code to the account that has it. A field that the account is too short to hold reads as zero. */
-export interface IndexEntry {
-  /** The account with this key. */
-  readonly pk: Address;
-  /** That account's type: see AccountType. */
-  readonly entityAccountType: number;
-  /** In lower case. */
-  readonly key: string;
-  readonly bumpSeed: number;
-}
+export interface IndexEntry extends Fields<typeof INDEX_ENTRY_LAYOUT> {}
 
-const INDEX_ENTRY_LAYOUT: Layout<IndexEntry> = { pk: key, entityAccountType: u8, key: text, bumpSeed: u8 };
+const INDEX_ENTRY_LAYOUT = {
+  /** The account with this key. */
+  pk: key,
+  /** That account's type: see AccountType. */
+  entityAccountType: u8,
+  /** In lower case. */
+  key: text,
+  bumpSeed: u8,
+};
 
 /** Reads an Index account. Throws only AccountDataError, when the data is empty or of another type. */
 export const decodeIndexEntry = (data: Uint8Array): IndexEntry => decodeAs('index', INDEX_ENTRY_LAYOUT, data);
@@ -153,68 +130,45 @@ export const LinkStatus = {
 /** Bits of Link.link_flags. */
 export const LinkFlag = { unicastDrained: 1 } as const;
 
+/** The program's defaults: a WAN link, whose health is pending. */
+const oneIfAbsent = /* @__PURE__ */ absentAs(1, u8);
+
 /**
  * The Link account (type 6): a circuit between two devices. A field that the account is too short to hold reads as zero, but for the program's
  * defaults: status activated, type WAN, health pending.
  */
-export interface Link {
-  readonly owner: Address;
-  readonly index: bigint;
-  readonly bumpSeed: number;
-  readonly sideAPk: Address;
-  readonly sideZPk: Address;
-  /** See LinkType. */
-  readonly linkType: number;
-  /** Bits a second. */
-  readonly bandwidth: bigint;
-  /** Bytes. */
-  readonly mtu: number;
-  readonly delayNs: Nanoseconds;
-  readonly jitterNs: Nanoseconds;
-  readonly tunnelId: number;
-  readonly tunnelNet: NetworkV4;
-  /** See LinkStatus. */
-  readonly status: number;
-  readonly code: string;
-  readonly contributorPk: Address;
-  readonly sideAIfaceName: string;
-  readonly sideZIfaceName: string;
-  /** Replaces the measured delay unless it is 0. */
-  readonly delayOverrideNs: Nanoseconds;
-  /** See linkHealthName. */
-  readonly linkHealth: number;
-  /** See linkDesiredStatusName. */
-  readonly desiredStatus: number;
-  readonly linkTopologies: readonly Address[];
-  /** See LinkFlag. */
-  readonly linkFlags: number;
-}
+export interface Link extends Fields<typeof LINK_LAYOUT> {}
 
-/** The program's defaults: a WAN link, whose health is pending. */
-const oneIfAbsent = /* @__PURE__ */ absentAs(1, u8);
-
-const LINK_LAYOUT: Layout<Link> = {
+const LINK_LAYOUT = {
   owner: key,
   index: u128,
   bumpSeed: u8,
   sideAPk: key,
   sideZPk: key,
+  /** See LinkType. */
   linkType: oneIfAbsent,
+  /** Bits a second. */
   bandwidth: u64,
+  /** Bytes. */
   mtu: u32,
   delayNs: nanosecondsField,
   jitterNs: nanosecondsField,
   tunnelId: u16,
   tunnelNet: network,
+  /** See LinkStatus. */
   status: statusField,
   code: text,
   contributorPk: key,
   sideAIfaceName: text,
   sideZIfaceName: text,
+  /** Replaces the measured delay unless it is 0. */
   delayOverrideNs: nanosecondsField,
+  /** See linkHealthName. */
   linkHealth: oneIfAbsent,
+  /** See linkDesiredStatusName. */
   desiredStatus: u8,
   linkTopologies: keys,
+  /** See LinkFlag. */
   linkFlags: u32,
 };
 
@@ -228,34 +182,22 @@ export const encodeLink = (link: Link): Uint8Array => encodeAs('link', LINK_LAYO
 export const PlaceStatus = { pending: 0, activated: 1, suspended: 2 } as const;
 
 /** The Location account (type 3): a data center. A field that the account is too short to hold reads as zero, a status as activated. */
-export interface Location {
-  readonly owner: Address;
-  readonly index: bigint;
-  readonly bumpSeed: number;
-  /** Degrees north. */
-  readonly lat: number;
-  /** Degrees east. */
-  readonly lng: number;
-  readonly locId: number;
-  /** See PlaceStatus. */
-  readonly status: number;
-  readonly code: string;
-  readonly name: string;
-  /** Two letters. */
-  readonly country: string;
-  readonly referenceCount: number;
-}
+export interface Location extends Fields<typeof LOCATION_LAYOUT> {}
 
-const LOCATION_LAYOUT: Layout<Location> = {
+const LOCATION_LAYOUT = {
   owner: key,
   index: u128,
   bumpSeed: u8,
+  /** Degrees north. */
   lat: f64,
+  /** Degrees east. */
   lng: f64,
   locId: u32,
+  /** See PlaceStatus. */
   status: statusField,
   code: text,
   name: text,
+  /** Two letters. */
   country: text,
   referenceCount: u32,
 };
@@ -270,29 +212,18 @@ export const encodeLocation = (location: Location): Uint8Array => encodeAs('loca
 export const MulticastGroupStatus = { pending: 0, activated: 1, suspended: 2, deleting: 3, rejected: 4 } as const;
 
 /** The MulticastGroup account (type 8). A field that the account is too short to hold reads as zero, a status as activated. */
-export interface MulticastGroup {
-  readonly owner: Address;
-  readonly index: bigint;
-  readonly bumpSeed: number;
-  /** The zero address for a group without a tenant. */
-  readonly tenantPk: Address;
-  readonly multicastIp: Ipv4;
-  /** Bits a second. */
-  readonly maxBandwidth: bigint;
-  /** See MulticastGroupStatus. */
-  readonly status: number;
-  readonly code: string;
-  readonly publisherCount: number;
-  readonly subscriberCount: number;
-}
+export interface MulticastGroup extends Fields<typeof MULTICAST_GROUP_LAYOUT> {}
 
-const MULTICAST_GROUP_LAYOUT: Layout<MulticastGroup> = {
+const MULTICAST_GROUP_LAYOUT = {
   owner: key,
   index: u128,
   bumpSeed: u8,
+  /** The zero address for a group without a tenant. */
   tenantPk: key,
   multicastIp: ipv4,
+  /** Bits a second. */
   maxBandwidth: u64,
+  /** See MulticastGroupStatus. */
   status: statusField,
   code: text,
   publisherCount: u32,
@@ -312,23 +243,6 @@ export interface TenantBilling {
   readonly lastDeductionDzEpoch: bigint;
 }
 
-/** The Tenant account (type 13). A field that the account is too short to hold reads as zero. */
-export interface Tenant {
-  readonly owner: Address;
-  readonly bumpSeed: number;
-  readonly code: string;
-  /** Unicast users of the tenant are in the switch's VRF `vrf<vrfId>`. */
-  readonly vrfId: number;
-  readonly referenceCount: number;
-  readonly administrators: readonly Address[];
-  readonly paymentStatus: number;
-  readonly tokenAccount: Address;
-  readonly metroRouting: boolean;
-  readonly routeLiveness: boolean;
-  readonly billing: TenantBilling;
-  readonly includeTopologies: readonly Address[];
-}
-
 const FLAT_PER_EPOCH = 0;
 
 const billing: FieldCodec<TenantBilling> = {
@@ -341,10 +255,14 @@ const billing: FieldCodec<TenantBilling> = {
   write: (writer, { kind, rate, lastDeductionDzEpoch }) => writer.u8(kind).u64(rate).u64(lastDeductionDzEpoch),
 };
 
-const TENANT_LAYOUT: Layout<Tenant> = {
+/** The Tenant account (type 13). A field that the account is too short to hold reads as zero. */
+export interface Tenant extends Fields<typeof TENANT_LAYOUT> {}
+
+const TENANT_LAYOUT = {
   owner: key,
   bumpSeed: u8,
   code: text,
+  /** Unicast users of the tenant are in the switch's VRF `vrf<vrfId>`. */
   vrfId: u16,
   referenceCount: u32,
   administrators: keys,
@@ -366,25 +284,17 @@ export const encodeTenant = (tenant: Tenant): Uint8Array => encodeAs('tenant', T
 export const TopologyConstraint = { includeAny: 0, exclude: 1 } as const;
 
 /** The Topology account (type 17): a flexible algorithm over links with one admin-group bit. A field that the account is too short to hold reads as zero. */
-export interface Topology {
-  readonly owner: Address;
-  readonly bumpSeed: number;
-  readonly name: string;
-  /** The bit that marks the links. */
-  readonly adminGroupBit: number;
-  /** 128 plus the bit. */
-  readonly flexAlgoNumber: number;
-  /** See TopologyConstraint. */
-  readonly constraint: number;
-  readonly referenceCount: number;
-}
+export interface Topology extends Fields<typeof TOPOLOGY_LAYOUT> {}
 
-const TOPOLOGY_LAYOUT: Layout<Topology> = {
+const TOPOLOGY_LAYOUT = {
   owner: key,
   bumpSeed: u8,
   name: text,
+  /** The bit that marks the links. */
   adminGroupBit: u8,
+  /** 128 plus the bit. */
   flexAlgoNumber: u8,
+  /** See TopologyConstraint. */
   constraint: u8,
   referenceCount: u32,
 };

@@ -383,10 +383,11 @@ export class AccountWriter {
 }
 
 /*
- * An account's layout, declared once for both directions: its fields in the ledger's order, each with its codec.
+ * An account's layout, declared once: its fields in the ledger's order, each with its codec.
  *
  *   { owner: key, bumpSeed: u8, code: text, … }  ──► decodeAs ──► value
  *                                                 ──► encodeAs ──► bytes
+ *                                                 ──► Fields   ──► the type of the value
  */
 
 /** Reads and writes one field. */
@@ -397,6 +398,9 @@ export interface FieldCodec<T> {
 
 /** Every field of `T` in the account's order; the type requires all of them. */
 export type Layout<T> = { readonly [Field in keyof T]-?: FieldCodec<T[Field]> };
+
+/** The struct of a layout: a field for each codec. */
+export type Fields<L> = { readonly [Field in keyof L]: L[Field] extends FieldCodec<infer T> ? T : never };
 
 type Mutable<T> = { -readonly [Field in keyof T]?: T[Field] };
 

@@ -4,9 +4,9 @@ import {
   AccountWriter,
   absentAs,
   bool,
+  type Fields,
   ipv4,
   key,
-  type Layout,
   network,
   networks,
   openAccount,
@@ -20,7 +20,7 @@ import {
   u128,
   writeFields,
 } from './borsh.ts';
-import type { Address, Ipv4, NetworkV4 } from './units.ts';
+import type { Address } from './units.ts';
 
 /** A flex-algo segment of an interface: its topology and the segment's number. */
 export interface FlexAlgoNodeSegment {
@@ -29,28 +29,41 @@ export interface FlexAlgoNodeSegment {
 }
 
 /** The fields of the first interface layout. */
-export interface BasicInterface {
-  readonly status: number;
-  readonly name: string;
-  readonly interfaceType: number;
-  readonly loopbackType: number;
-  readonly vlanId: number;
-  readonly ipNet: NetworkV4;
-  readonly nodeSegmentIdx: number;
-  readonly userTunnelEndpoint: boolean;
-}
+export interface BasicInterface extends Fields<typeof BASIC_INTERFACE_LAYOUT> {}
+
+const BASIC_INTERFACE_LAYOUT = {
+  status: u8,
+  name: text,
+  interfaceType: u8,
+  loopbackType: u8,
+  vlanId: u16,
+  ipNet: network,
+  nodeSegmentIdx: u16,
+  userTunnelEndpoint: bool,
+};
 
 /** The fields of every later layout. */
-export interface FullInterface extends BasicInterface {
-  readonly cyoa: number;
-  readonly dia: number;
+export interface FullInterface extends Fields<typeof INTERFACE_LAYOUT> {}
+
+/** In every layout but the first. */
+export const INTERFACE_LAYOUT = {
+  status: u8,
+  name: text,
+  interfaceType: u8,
+  cyoa: u8,
+  dia: u8,
+  loopbackType: u8,
   /** Bits a second. */
-  readonly bandwidth: bigint;
+  bandwidth: u64,
   /** Committed rate, bits a second. */
-  readonly cir: bigint;
-  readonly mtu: number;
-  readonly routingMode: number;
-}
+  cir: u64,
+  mtu: u16,
+  routingMode: u8,
+  vlanId: u16,
+  ipNet: network,
+  nodeSegmentIdx: u16,
+  userTunnelEndpoint: bool,
+};
 
 /** An element of the first, unversioned vector; `layout` is its discriminant. The program no longer writes layout 3, but some accounts have it. */
 export type DeprecatedInterface =
@@ -115,40 +128,14 @@ export const DeviceStatus = {
   linkProvisioning: 7,
 } as const;
 
+/** The program's default for an older account: pending. */
+const healthField = /* @__PURE__ */ absentAs(1, u8);
+
 /**
  * The Device account (type 5). A field that the account is too short to hold reads as zero, but for the program's defaults: status activated,
  * health pending.
  */
-export interface Device {
-  readonly owner: Address;
-  readonly index: bigint;
-  readonly bumpSeed: number;
-  readonly locationPk: Address;
-  readonly exchangePk: Address;
-  readonly deviceType: number;
-  readonly publicIp: Ipv4;
-  readonly status: number;
-  readonly code: string;
-  readonly dzPrefixes: readonly NetworkV4[];
-  /** The telemetry key: the only signer from which the program accepts SetUserBGPStatus for users of this device. */
-  readonly metricsPublisherPk: Address;
-  readonly contributorPk: Address;
-  readonly mgmtVrf: string;
-  readonly deprecatedInterfaces: readonly DeprecatedInterface[];
-  readonly referenceCount: number;
-  readonly usersCount: number;
-  readonly maxUsers: number;
-  readonly deviceHealth: number;
-  readonly desiredStatus: number;
-  readonly unicastUsersCount: number;
-  readonly multicastSubscribersCount: number;
-  /** 0 is unlimited. */
-  readonly maxUnicastUsers: number;
-  readonly maxMulticastSubscribers: number;
-  readonly reservedSeats: number;
-  readonly multicastPublishersCount: number;
-  readonly maxMulticastPublishers: number;
-  readonly interfaces: readonly DeviceInterface[];
+export interface Device extends Fields<typeof HEAD_LAYOUT>, InterfaceVectors, Fields<typeof COUNTERS_LAYOUT> {
   /**
    * Present when an interface vector has an unknown layout: the account's bytes from that vector on. That vector and all later fields hold
    * defaults, not values from the ledger.
@@ -156,12 +143,7 @@ export interface Device {
   readonly unreadTail?: UnreadTail;
 }
 
-/** The unreadable part of a Device account. */
-export interface UnreadTail {
-  readonly from: 'deprecatedInterfaces' | 'interfaces';
-  readonly bytes: Uint8Array;
-}
-
+/** Before the interface vectors. */
 const HEAD_LAYOUT = {
   owner: key,
   index: u128,
@@ -173,58 +155,34 @@ const HEAD_LAYOUT = {
   status: statusField,
   code: text,
   dzPrefixes: networks,
+  /** The telemetry key: the only signer from which the program accepts SetUserBGPStatus for users of this device. */
   metricsPublisherPk: key,
   contributorPk: key,
   mgmtVrf: text,
-} satisfies Partial<Layout<Device>>;
-
-/** The program's default for an older account. */
-const HEALTH_PENDING = 1;
+};
 
 /** Between the two interface vectors. */
 const COUNTERS_LAYOUT = {
   referenceCount: u32,
   usersCount: u16,
   maxUsers: u16,
-  deviceHealth: absentAs(HEALTH_PENDING, u8),
+  deviceHealth: healthField,
   desiredStatus: u8,
   unicastUsersCount: u16,
   multicastSubscribersCount: u16,
+  /** 0 is unlimited. */
   maxUnicastUsers: u16,
   maxMulticastSubscribers: u16,
   reservedSeats: u16,
   multicastPublishersCount: u16,
   maxMulticastPublishers: u16,
-} satisfies Partial<Layout<Device>>;
-
-const BASIC_INTERFACE_LAYOUT: Layout<BasicInterface> = {
-  status: u8,
-  name: text,
-  interfaceType: u8,
-  loopbackType: u8,
-  vlanId: u16,
-  ipNet: network,
-  nodeSegmentIdx: u16,
-  userTunnelEndpoint: bool,
 };
 
-/** Every layout but the first. */
-export const INTERFACE_LAYOUT: Layout<FullInterface> = {
-  status: u8,
-  name: text,
-  interfaceType: u8,
-  cyoa: u8,
-  dia: u8,
-  loopbackType: u8,
-  bandwidth: u64,
-  cir: u64,
-  mtu: u16,
-  routingMode: u8,
-  vlanId: u16,
-  ipNet: network,
-  nodeSegmentIdx: u16,
-  userTunnelEndpoint: bool,
-};
+/** The unreadable part of a Device account. */
+export interface UnreadTail {
+  readonly from: 'deprecatedInterfaces' | 'interfaces';
+  readonly bytes: Uint8Array;
+}
 
 /** The size-prefixed layout that the program writes now. */
 const CURRENT_VERSION = 4;

@@ -6,9 +6,9 @@ import {
   decodeAs,
   encodeAs,
   type FieldCodec,
+  type Fields,
   key,
   keys,
-  type Layout,
   lamportsField,
   network,
   openAccount,
@@ -18,34 +18,24 @@ import {
   u128,
 } from './borsh.ts';
 import { ipv4FromNumber, ipv4ToNumber } from './network.ts';
-import { AccountDataError, type Address, type Ipv4, type Lamports, type NetworkV4 } from './units.ts';
+import { AccountDataError, type Address, type Ipv4, type NetworkV4 } from './units.ts';
+
+/** The program's default for an account without the field. */
+const FIRST_BGP_COMMUNITY = 10_000;
 
 /**
  * The GlobalConfig account (type 2): the network's numbers and address blocks. A field that the account is too short to hold reads as zero, the next
  * BGP community as 10,000.
  */
-export interface GlobalConfig {
-  readonly owner: Address;
-  readonly bumpSeed: number;
-  readonly localAsn: number;
-  readonly remoteAsn: number;
-  readonly deviceTunnelBlock: NetworkV4;
-  /** Every user's tunnel_net is a /31 of this. */
-  readonly userTunnelBlock: NetworkV4;
-  readonly multicastGroupBlock: NetworkV4;
-  readonly nextBgpCommunity: number;
-  readonly multicastPublisherBlock: NetworkV4;
-}
+export interface GlobalConfig extends Fields<typeof GLOBAL_CONFIG_LAYOUT> {}
 
-/** The program's default for an account without the field. */
-const FIRST_BGP_COMMUNITY = 10_000;
-
-const GLOBAL_CONFIG_LAYOUT: Layout<GlobalConfig> = {
+const GLOBAL_CONFIG_LAYOUT = {
   owner: key,
   bumpSeed: u8,
   localAsn: u32,
   remoteAsn: u32,
   deviceTunnelBlock: network,
+  /** Every user's tunnel_net is a /31 of this. */
   userTunnelBlock: network,
   multicastGroupBlock: network,
   nextBgpCommunity: absentAs(FIRST_BGP_COMMUNITY, u16),
@@ -61,27 +51,6 @@ export const encodeGlobalConfig = (config: GlobalConfig): Uint8Array => encodeAs
 /** Bits of GlobalState.feature_flags. The first is retired: the program always allocates on-chain. */
 export const FeatureFlag = { onChainAllocation: 1n, requirePermissionAccounts: 2n } as const;
 
-/** The GlobalState account (type 1): authorities and allowlists of a network. A field that the account is too short to hold reads as zero. */
-export interface GlobalState {
-  readonly bumpSeed: number;
-  /** The highest account index in use. */
-  readonly accountIndex: bigint;
-  readonly foundationAllowlist: readonly Address[];
-  /** No longer used by the program. */
-  readonly deviceAllowlist: readonly Address[];
-  /** No longer used by the program. */
-  readonly userAllowlist: readonly Address[];
-  readonly activatorAuthorityPk: Address;
-  readonly sentinelAuthorityPk: Address;
-  readonly contributorAirdropLamports: Lamports;
-  readonly userAirdropLamports: Lamports;
-  readonly healthOraclePk: Address;
-  readonly qaAllowlist: readonly Address[];
-  /** See FeatureFlag. */
-  readonly featureFlags: bigint;
-  readonly feedAuthorityPk: Address;
-}
-
 /** Unlike every other list: the program refuses an account whose count says more keys than there are. */
 const allowlist: FieldCodec<readonly Address[]> = {
   read(reader) {
@@ -93,11 +62,17 @@ const allowlist: FieldCodec<readonly Address[]> = {
   write: keys.write,
 };
 
-const GLOBAL_STATE_LAYOUT: Layout<GlobalState> = {
+/** The GlobalState account (type 1): authorities and allowlists of a network. A field that the account is too short to hold reads as zero. */
+export interface GlobalState extends Fields<typeof GLOBAL_STATE_LAYOUT> {}
+
+const GLOBAL_STATE_LAYOUT = {
   bumpSeed: u8,
+  /** The highest account index in use. */
   accountIndex: u128,
   foundationAllowlist: allowlist,
+  /** No longer used by the program. */
   deviceAllowlist: allowlist,
+  /** No longer used by the program. */
   userAllowlist: allowlist,
   activatorAuthorityPk: key,
   sentinelAuthorityPk: key,
@@ -105,6 +80,7 @@ const GLOBAL_STATE_LAYOUT: Layout<GlobalState> = {
   userAirdropLamports: lamportsField,
   healthOraclePk: key,
   qaAllowlist: allowlist,
+  /** See FeatureFlag. */
   featureFlags: u128,
   feedAuthorityPk: key,
 };
@@ -122,20 +98,20 @@ export interface ProgramVersion {
   readonly patch: number;
 }
 
-/** The ProgramConfig account (type 9): the program version of a network. A field that the account is too short to hold reads as zero. */
-export interface ProgramConfig {
-  readonly bumpSeed: number;
-  readonly version: ProgramVersion;
-  /** The oldest client version that the program's operators support. */
-  readonly minCompatibleVersion: ProgramVersion;
-}
-
 const versionField: FieldCodec<ProgramVersion> = {
   read: (reader) => ({ major: reader.u32(), minor: reader.u32(), patch: reader.u32() }),
   write: (writer, { major, minor, patch }) => writer.u32(major).u32(minor).u32(patch),
 };
 
-const PROGRAM_CONFIG_LAYOUT: Layout<ProgramConfig> = { bumpSeed: u8, version: versionField, minCompatibleVersion: versionField };
+/** The ProgramConfig account (type 9): the program version of a network. A field that the account is too short to hold reads as zero. */
+export interface ProgramConfig extends Fields<typeof PROGRAM_CONFIG_LAYOUT> {}
+
+const PROGRAM_CONFIG_LAYOUT = {
+  bumpSeed: u8,
+  version: versionField,
+  /** The oldest client version that the program's operators support. */
+  minCompatibleVersion: versionField,
+};
 
 /** Reads a ProgramConfig account. Throws only AccountDataError, when the data is empty or of another type. */
 export const decodeProgramConfig = (data: Uint8Array): ProgramConfig => decodeAs('programConfig', PROGRAM_CONFIG_LAYOUT, data);

@@ -2,10 +2,10 @@ import { KeyMemo } from './address.ts';
 import {
   decodeAs,
   encodeAs,
+  type Fields,
   ipv4,
   key,
   keys,
-  type Layout,
   nanosecondsField,
   network,
   openAccount,
@@ -16,7 +16,6 @@ import {
   u16,
   u128,
 } from './borsh.ts';
-import type { Address, Ipv4, Nanoseconds, NetworkV4, Slot } from './units.ts';
 
 /** Byte values of User.status; any other byte is kept as it is. */
 export const UserStatus = {
@@ -41,45 +40,48 @@ export const UserType = { ibrl: 0, ibrlWithAllocatedIp: 1, edgeFiltering: 2, mul
  * The User account (type 7), fields in the order of its layout. A field that the account is too short to hold reads as zero, the status as
  * activated.
  */
-export interface User {
-  readonly owner: Address;
+export interface User extends Fields<typeof USER_LAYOUT> {}
+
+const USER_LAYOUT = {
+  owner: key,
   /** 0 for accounts keyed by client address: it does not identify a user. */
-  readonly index: bigint;
-  readonly bumpSeed: number;
-  readonly userType: number;
+  index: u128,
+  bumpSeed: u8,
+  userType: u8,
   /** The zero address for a user without a tenant. */
-  readonly tenantPk: Address;
-  readonly devicePk: Address;
-  readonly cyoaType: number;
+  tenantPk: key,
+  devicePk: key,
+  cyoaType: u8,
   /** The user's end of the GRE tunnel: its public address. */
-  readonly clientIp: Ipv4;
+  clientIp: ipv4,
   /** The user's address within DoubleZero. */
-  readonly dzIp: Ipv4;
+  dzIp: ipv4,
   /** The number of the switch's `Tunnel` interface; 0 for none. */
-  readonly tunnelId: number;
+  tunnelId: u16,
   /** The addresses inside the tunnel, a /31: see tunnelSides. */
-  readonly tunnelNet: NetworkV4;
-  readonly status: number;
+  tunnelNet: network,
+  status: statusField,
   /** Multicast groups that the user may send to. */
-  readonly publishers: readonly Address[];
+  publishers: keys,
   /** Multicast groups that the user receives. */
-  readonly subscribers: readonly Address[];
-  readonly validatorPubkey: Address;
+  subscribers: keys,
+  validatorPubkey: key,
   /** The device's end of the tunnel; 0.0.0.0 stands for the device's public address. */
-  readonly tunnelEndpoint: Ipv4;
+  tunnelEndpoint: ipv4,
   /** Bit 0: created as a publisher. */
-  readonly tunnelFlags: number;
+  tunnelFlags: u8,
   /** The status that SetUserBGPStatus last reported; see BgpStatus. */
-  readonly bgpStatus: number;
+  bgpStatus: u8,
   /** The slot of the latest report of up, including repeated ones; 0 for never. */
-  readonly lastBgpUpAt: Slot;
+  lastBgpUpAt: slotField,
   /** The slot of the latest report; 0 for never. */
-  readonly lastBgpReportedAt: Slot;
+  lastBgpReportedAt: slotField,
   /** The round-trip time of the latest report; 0 for no sample. */
-  readonly bgpRttNs: Nanoseconds;
+  bgpRttNs: nanosecondsField,
+  // A former layout had one scalar feed key here; unset, it reads as an empty list.
   /** Feeds for which the user has a seat. */
-  readonly feedPks: readonly Address[];
-}
+  feedPks: keys,
+};
 
 /** A User without publishers, subscribers and feeds, in bytes. */
 const EMPTY_LENGTH = 206;
@@ -100,32 +102,6 @@ export function createUserDecoder(): (data: Uint8Array) => User {
   const memo = new KeyMemo();
   return (data) => readFields(USER_LAYOUT, openAccount(data, 'user', memo));
 }
-
-const USER_LAYOUT: Layout<User> = {
-  owner: key,
-  index: u128,
-  bumpSeed: u8,
-  userType: u8,
-  tenantPk: key,
-  devicePk: key,
-  cyoaType: u8,
-  clientIp: ipv4,
-  dzIp: ipv4,
-  tunnelId: u16,
-  tunnelNet: network,
-  status: statusField,
-  publishers: keys,
-  subscribers: keys,
-  validatorPubkey: key,
-  tunnelEndpoint: ipv4,
-  tunnelFlags: u8,
-  bgpStatus: u8,
-  lastBgpUpAt: slotField,
-  lastBgpReportedAt: slotField,
-  bgpRttNs: nanosecondsField,
-  // A former layout had one scalar feed key here; unset, it reads as an empty list.
-  feedPks: keys,
-};
 
 /** The account's bytes as the program writes them now. Throws ServiceabilityError for a value that its field cannot hold. */
 export const encodeUser = (user: User): Uint8Array => encodeAs('user', USER_LAYOUT, user);
