@@ -10,12 +10,12 @@ import {
   ipv4,
   key,
   keys,
-  readFields,
+  struct,
   u8,
   u16,
   u64,
   u128,
-  writeFields,
+  vector,
 } from './borsh.ts';
 import type { Address } from './units.ts';
 
@@ -46,7 +46,7 @@ export type AccessPassKind =
 
 /** Byte values of the kind's tag. */
 const TAG = { prepaid: 0, 'solana-validator': 1, 'solana-rpc': 2, others: 3, 'edge-seat': 4 } as const;
-const SEAT_LENGTH = 52;
+const seats = /* @__PURE__ */ vector(struct(SEAT), 52);
 
 const accessPassKindField: FieldCodec<AccessPassKind> = { read: readKind, write: writeKind };
 
@@ -62,7 +62,7 @@ function readKind(reader: AccountReader): AccessPassKind {
     case TAG.others:
       return { kind: 'others', texts: [reader.text(), reader.text()] };
     case TAG['edge-seat']:
-      return { kind: 'edge-seat', seats: reader.vector(SEAT_LENGTH, () => readFields(SEAT, reader)) };
+      return { kind: 'edge-seat', seats: seats.read(reader) };
     default:
       reader.cutHere();
       return { kind: 'unknown', tag };
@@ -73,7 +73,7 @@ function writeKind(writer: AccountWriter, kind: AccessPassKind): void {
   writer.u8(kind.kind === 'unknown' ? kind.tag : TAG[kind.kind]);
   if (kind.kind === 'solana-validator' || kind.kind === 'solana-rpc') writer.key(kind.key);
   if (kind.kind === 'others') writer.text(kind.texts[0]).text(kind.texts[1]);
-  if (kind.kind === 'edge-seat') writer.vector(kind.seats, (seat) => writeFields(SEAT, writer, seat));
+  if (kind.kind === 'edge-seat') seats.write(writer, kind.seats);
 }
 
 /** Byte values of AccessPass.status; any other byte is kept as it is. The program no longer sets the last one. */

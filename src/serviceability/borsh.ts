@@ -126,14 +126,6 @@ export class AccountReader {
     return at < 0 ? '' : decodeUtf8(this.#bytes.subarray(at, this.#offset));
   }
 
-  keys(): readonly Address[] {
-    return this.vector(KEY_LENGTH, () => this.key());
-  }
-
-  networks(): readonly NetworkV4[] {
-    return this.vector(5, () => this.network());
-  }
-
   /** A u32 count and that many elements of a fixed size; empty when the account is too short for them. */
   vector<T>(elementSize: number, element: () => T): readonly T[] {
     const start = this.#takeVector(elementSize);
@@ -336,14 +328,6 @@ export class AccountWriter {
     return this.u32(bytes.length).raw(bytes);
   }
 
-  keys(values: readonly Address[]): this {
-    return this.vector(values, (value) => this.key(value));
-  }
-
-  networks(values: readonly NetworkV4[]): this {
-    return this.vector(values, (value) => this.network(value));
-  }
-
   vector<T>(values: readonly T[], write: (value: T) => void): this {
     this.u32(values.length);
     for (const value of values) write(value);
@@ -399,8 +383,8 @@ export interface FieldCodec<T> {
 /** Every field of `T` in the account's order; the type requires all of them. */
 export type Layout<T> = { readonly [Field in keyof T]-?: FieldCodec<T[Field]> };
 
-/** The struct of a layout: a field for each codec. */
-export type Fields<L> = { readonly [Field in keyof L]: L[Field] extends FieldCodec<infer T> ? T : never };
+/** The struct of a layout: a field for each codec. A layout of layouts gives a struct of structs. */
+export type Fields<L> = { readonly [Field in keyof L]: L[Field] extends FieldCodec<infer T> ? T : Fields<L[Field]> };
 
 type Mutable<T> = { -readonly [Field in keyof T]?: T[Field] };
 
@@ -440,13 +424,8 @@ export const i64: FieldCodec<bigint> = { read: (reader) => reader.i64(), write: 
 export const f64: FieldCodec<number> = { read: (reader) => reader.f64(), write: (writer, value) => writer.f64(value) };
 export const u128: FieldCodec<bigint> = { read: (reader) => reader.u128(), write: (writer, value) => writer.u128(value) };
 export const key: FieldCodec<Address> = { read: (reader) => reader.key(), write: (writer, value) => writer.key(value) };
-export const keys: FieldCodec<readonly Address[]> = { read: (reader) => reader.keys(), write: (writer, value) => writer.keys(value) };
 export const ipv4: FieldCodec<Ipv4> = { read: (reader) => reader.ipv4(), write: (writer, value) => writer.ipv4(value) };
 export const network: FieldCodec<NetworkV4> = { read: (reader) => reader.network(), write: (writer, value) => writer.network(value) };
-export const networks: FieldCodec<readonly NetworkV4[]> = {
-  read: (reader) => reader.networks(),
-  write: (writer, value) => writer.networks(value),
-};
 export const text: FieldCodec<string> = { read: (reader) => reader.text(), write: (writer, value) => writer.text(value) };
 export const lamportsField: FieldCodec<Lamports> = {
   read: (reader) => lamports(reader.u64()),
@@ -457,6 +436,22 @@ export const nanosecondsField: FieldCodec<Nanoseconds> = {
   read: (reader) => nanoseconds(reader.u64()),
   write: (writer, value) => writer.u64(value),
 };
+
+/** A struct inside of another one. */
+export function struct<T extends object>(layout: Layout<T>): FieldCodec<Readonly<T>> {
+  return { read: (reader) => readFields(layout, reader), write: (writer, value) => writeFields(layout, writer, value) };
+}
+
+/** A u32 count and its elements, each of `length` bytes. */
+export function vector<T>(element: FieldCodec<T>, length: number): FieldCodec<readonly T[]> {
+  return {
+    read: (reader) => reader.vector(length, () => element.read(reader)),
+    write: (writer, values) => writer.vector(values, (value) => element.write(writer, value)),
+  };
+}
+
+export const keys: FieldCodec<readonly Address[]> = /* @__PURE__ */ vector(key, KEY_LENGTH);
+export const networks: FieldCodec<readonly NetworkV4[]> = /* @__PURE__ */ vector(network, 5);
 
 /** A field whose default is not zero: what the program takes for an account that is too short to hold it. */
 export function absentAs<T>(value: T, codec: FieldCodec<T>): FieldCodec<T> {

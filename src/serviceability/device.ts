@@ -12,21 +12,21 @@ import {
   openAccount,
   readFields,
   statusField,
+  struct,
   text,
   u8,
   u16,
   u32,
   u64,
   u128,
+  vector,
   writeFields,
 } from './borsh.ts';
-import type { Address } from './units.ts';
 
 /** A flex-algo segment of an interface: its topology and the segment's number. */
-export interface FlexAlgoNodeSegment {
-  readonly topology: Address;
-  readonly nodeSegmentIdx: number;
-}
+export interface FlexAlgoNodeSegment extends Fields<typeof SEGMENT_LAYOUT> {}
+
+const SEGMENT_LAYOUT = { topology: key, nodeSegmentIdx: u16 };
 
 /** The fields of the first interface layout. */
 export interface BasicInterface extends Fields<typeof BASIC_INTERFACE_LAYOUT> {}
@@ -64,6 +64,9 @@ export const INTERFACE_LAYOUT = {
   nodeSegmentIdx: u16,
   userTunnelEndpoint: bool,
 };
+
+/** With the segments of flexible algorithms behind. */
+const SEGMENTED_LAYOUT = { ...INTERFACE_LAYOUT, flexAlgoNodeSegments: vector(struct(SEGMENT_LAYOUT), 34) };
 
 /** An element of the first, unversioned vector; `layout` is its discriminant. The program no longer writes layout 3, but some accounts have it. */
 export type DeprecatedInterface =
@@ -188,15 +191,14 @@ export interface UnreadTail {
 const CURRENT_VERSION = 4;
 /** u16 size, counting itself, and u8 version. */
 const PREFIX_LENGTH = 3;
-const SEGMENT_LENGTH = 34;
 /** The shortest element of the first vector: a discriminant and a basic interface without a name. */
 const SHORTEST_DEPRECATED = 18;
 
 function writeDeprecatedInterface(writer: AccountWriter, element: DeprecatedInterface): void {
   writer.u8(element.layout);
   if (element.layout === 0) writeFields(BASIC_INTERFACE_LAYOUT, writer, element);
+  else if (element.layout === 3) writeFields(SEGMENTED_LAYOUT, writer, element);
   else writeFields(INTERFACE_LAYOUT, writer, element);
-  if (element.layout === 3) writeSegments(writer, element.flexAlgoNodeSegments);
 }
 
 function writeInterface(writer: AccountWriter, element: DeviceInterface): void {
@@ -210,8 +212,7 @@ function writeInterface(writer: AccountWriter, element: DeviceInterface): void {
 
 function knownBody(element: DeviceInterface & { kind: 'known' }): Uint8Array {
   const writer = new AccountWriter();
-  writeFields(INTERFACE_LAYOUT, writer, element);
-  writeSegments(writer, element.flexAlgoNodeSegments);
+  writeFields(SEGMENTED_LAYOUT, writer, element);
   return writer.raw(element.surplus).finish();
 }
 
@@ -238,7 +239,7 @@ function readDeprecated(reader: AccountReader): DeprecatedInterface | undefined 
     case 2:
       return { layout, ...readFields(INTERFACE_LAYOUT, reader) };
     case 3:
-      return { layout, ...readFields(INTERFACE_LAYOUT, reader), flexAlgoNodeSegments: readSegments(reader) };
+      return { layout, ...readFields(SEGMENTED_LAYOUT, reader) };
     default:
       return undefined;
   }
@@ -251,20 +252,11 @@ function readInterface(reader: AccountReader): DeviceInterface | undefined {
   if (length < 0 || length > reader.remaining) return undefined;
   const body = reader.window(length);
   if (version >= CURRENT_VERSION) {
-    const fields = readFields(INTERFACE_LAYOUT, body);
-    const flexAlgoNodeSegments = readSegments(body);
-    const known: KnownInterface = { kind: 'known', ...fields, flexAlgoNodeSegments, surplus: body.copy(body.remaining) };
+    const fields = readFields(SEGMENTED_LAYOUT, body);
+    const known: KnownInterface = { kind: 'known', ...fields, surplus: body.copy(body.remaining) };
     if (!body.cut) return version === CURRENT_VERSION ? known : { ...known, version };
   }
   return { kind: 'unknown', version, body: body.all() };
-}
-
-function readSegments(reader: AccountReader): readonly FlexAlgoNodeSegment[] {
-  return reader.vector(SEGMENT_LENGTH, () => ({ topology: reader.key(), nodeSegmentIdx: reader.u16() }));
-}
-
-function writeSegments(writer: AccountWriter, segments: readonly FlexAlgoNodeSegment[]): void {
-  writer.vector(segments, ({ topology, nodeSegmentIdx }) => writer.key(topology).u16(nodeSegmentIdx));
 }
 
 /**

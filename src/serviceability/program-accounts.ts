@@ -12,6 +12,7 @@ import {
   lamportsField,
   network,
   openAccount,
+  struct,
   u8,
   u16,
   u32,
@@ -55,7 +56,7 @@ export const FeatureFlag = { onChainAllocation: 1n, requirePermissionAccounts: 2
 const allowlist: FieldCodec<readonly Address[]> = {
   read(reader) {
     const hasCount = reader.remaining >= 4;
-    const read = reader.keys();
+    const read = keys.read(reader);
     if (!hasCount || !reader.cut) return read;
     throw new AccountDataError('ACCOUNT__INCONSISTENT', { what: 'a GlobalState', problem: 'a list has fewer keys than its count says' });
   },
@@ -92,16 +93,10 @@ export const decodeGlobalState = (data: Uint8Array): GlobalState => decodeAs('gl
 export const encodeGlobalState = (state: GlobalState): Uint8Array => encodeAs('globalState', GLOBAL_STATE_LAYOUT, state);
 
 /** A version of the program or of a client. */
-export interface ProgramVersion {
-  readonly major: number;
-  readonly minor: number;
-  readonly patch: number;
-}
+export interface ProgramVersion extends Fields<typeof VERSION_LAYOUT> {}
 
-const versionField: FieldCodec<ProgramVersion> = {
-  read: (reader) => ({ major: reader.u32(), minor: reader.u32(), patch: reader.u32() }),
-  write: (writer, { major, minor, patch }) => writer.u32(major).u32(minor).u32(patch),
-};
+const VERSION_LAYOUT = { major: u32, minor: u32, patch: u32 };
+const versionField: FieldCodec<ProgramVersion> = /* @__PURE__ */ struct(VERSION_LAYOUT);
 
 /** The ProgramConfig account (type 9): the program version of a network. A field that the account is too short to hold reads as zero. */
 export interface ProgramConfig extends Fields<typeof PROGRAM_CONFIG_LAYOUT> {}
