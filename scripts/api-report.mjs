@@ -75,9 +75,11 @@ function withFields(text, declarations) {
   const fields = bases.split(', ').flatMap((base) => {
     const layout = /^Fields<typeof (\w+)>$/.exec(base)?.[1];
     if (layout === undefined) return others.push(base) && [];
-    return [...declarations.get(layout).text.matchAll(/^( +)(\w+): (?:import\("[^"]*"\)\.)?FieldCodec<(.*)>;$/gm)].map(
-      ([, indent, name, type]) => `${indent}readonly ${name}: ${type.replaceAll(/import\("[^"]*"\)\./g, '')};`,
-    );
+    const [, ...lines] = declarations
+      .get(layout)
+      .text.replaceAll(/import\("[^"]*"\)\./g, '')
+      .split('\n');
+    return lines.slice(0, -1).map((line) => line.replace(/\bFieldCodec<(.*)>;$/, '$1;').replace(/^( +)(?=\w)/, '$1readonly '));
   });
   const plain = head.replace(/ extends .*/, `${others.length === 0 ? '' : ` extends ${others.join(', ')}`} {`);
   return [plain, ...fields].join('\n') + text.slice(head.length);

@@ -4,9 +4,9 @@ import {
   absentAs,
   bool,
   type FieldCodec,
+  type Fields,
   ipv4,
   key,
-  type Layout,
   network,
   networks,
   option,
@@ -16,7 +16,7 @@ import {
   u32,
   u64,
 } from './borsh.ts';
-import { type Address, type Ipv4, type Nanoseconds, type NetworkV4, nanoseconds, ServiceabilityError } from './units.ts';
+import { type Address, type Nanoseconds, nanoseconds, ServiceabilityError } from './units.ts';
 import { BgpStatus } from './user.ts';
 
 /** An account that an instruction names, and what the instruction may do with it. */
@@ -114,94 +114,24 @@ export function decodeSetUserBgpStatus(data: Uint8Array): SetUserBgpStatusArgs |
 }
 
 /** Arguments of the deployed program's instructions that decodeInstruction reads, in the order of their bytes. */
-export interface InstructionArguments {
-  readonly SetGlobalConfig: {
-    readonly localAsn: number;
-    readonly remoteAsn: number;
-    readonly deviceTunnelBlock: NetworkV4;
-    readonly userTunnelBlock: NetworkV4;
-    readonly multicastGroupBlock: NetworkV4;
-    readonly nextBgpCommunity: number | undefined;
-    readonly multicastPublisherBlock: NetworkV4;
-  };
-  readonly CreateDevice: {
-    readonly code: string;
-    readonly deviceType: number;
-    readonly publicIp: Ipv4;
-    readonly dzPrefixes: readonly NetworkV4[];
-    readonly metricsPublisherPk: Address;
-    readonly mgmtVrf: string;
-    readonly desiredStatus: number | undefined;
-    /** ResourceExtension accounts to create: one for tunnel ids, and one a prefix. */
-    readonly resourceCount: number;
-  };
-  readonly DeleteDevice: { readonly resourceCount: number };
-  readonly CreateLink: {
-    readonly code: string;
-    readonly linkType: number;
-    /** Bits a second. */
-    readonly bandwidth: bigint;
-    readonly mtu: number;
-    readonly delayNs: bigint;
-    readonly jitterNs: bigint;
-    readonly sideAIfaceName: string;
-    /** Absent for a link to another contributor, who names it. */
-    readonly sideZIfaceName: string | undefined;
-    readonly desiredStatus: number | undefined;
-    readonly useOnchainAllocation: boolean;
-  };
-  readonly CreateUser: {
-    readonly userType: number;
-    readonly cyoaType: number;
-    readonly clientIp: Ipv4;
-    readonly tunnelEndpoint: Ipv4;
-    readonly dzPrefixCount: number;
-  };
-  readonly CreateSubscribeUser: {
-    readonly userType: number;
-    readonly cyoaType: number;
-    readonly clientIp: Ipv4;
-    readonly publisher: boolean;
-    readonly subscriber: boolean;
-    readonly tunnelEndpoint: Ipv4;
-    readonly dzPrefixCount: number;
-    /** The zero address for the payer. */
-    readonly owner: Address;
-  };
-  readonly DeleteUser: { readonly dzPrefixCount: number; readonly multicastPublisherCount: number };
-  readonly ClearTopology: { readonly name: string };
-  readonly AssignTopologyNodeSegments: { readonly name: string };
+export interface InstructionArguments extends Fields<typeof LAYOUTS> {
   readonly SetUserBgpStatus: SetUserBgpStatusArgs;
 }
 
-/** An instruction with its arguments. */
-export type DecodedInstruction = {
-  readonly [Name in keyof InstructionArguments]: { readonly name: Name; readonly args: InstructionArguments[Name] };
-}[keyof InstructionArguments];
+const optionalU8 = /* @__PURE__ */ option(u8);
+const optionalU16 = /* @__PURE__ */ option(u16);
+const optionalText = /* @__PURE__ */ option(text);
+/** A WAN link. */
+const linkType = /* @__PURE__ */ absentAs(1, u8);
 
-type Layouts = { readonly [Name in keyof Omit<InstructionArguments, 'SetUserBgpStatus'>]: Layout<InstructionArguments[Name]> };
-
-/** By number, the first byte of the data. */
-const NAMES: Readonly<Record<number, keyof Layouts>> = {
-  3: 'SetGlobalConfig',
-  20: 'CreateDevice',
-  26: 'DeleteDevice',
-  28: 'CreateLink',
-  36: 'CreateUser',
-  42: 'DeleteUser',
-  59: 'CreateSubscribeUser',
-  109: 'ClearTopology',
-  110: 'AssignTopologyNodeSegments',
-};
-
-const LAYOUTS: Layouts = /* @__PURE__ */ (() => ({
+const LAYOUTS = {
   SetGlobalConfig: {
     localAsn: u32,
     remoteAsn: u32,
     deviceTunnelBlock: network,
     userTunnelBlock: network,
     multicastGroupBlock: network,
-    nextBgpCommunity: option(u16),
+    nextBgpCommunity: optionalU16,
     multicastPublisherBlock: network,
   },
   CreateDevice: {
@@ -211,20 +141,23 @@ const LAYOUTS: Layouts = /* @__PURE__ */ (() => ({
     dzPrefixes: networks,
     metricsPublisherPk: key,
     mgmtVrf: text,
-    desiredStatus: option(u8),
+    desiredStatus: optionalU8,
+    /** ResourceExtension accounts to create: one for tunnel ids, and one a prefix. */
     resourceCount: u8,
   },
   DeleteDevice: { resourceCount: u8 },
   CreateLink: {
     code: text,
-    linkType: absentAs(1, u8),
+    linkType,
+    /** Bits a second. */
     bandwidth: u64,
     mtu: u32,
     delayNs: u64,
     jitterNs: u64,
     sideAIfaceName: text,
-    sideZIfaceName: option(text),
-    desiredStatus: option(u8),
+    /** Absent for a link to another contributor, who names it. */
+    sideZIfaceName: optionalText,
+    desiredStatus: optionalU8,
     useOnchainAllocation: bool,
   },
   CreateUser: { userType: u8, cyoaType: u8, clientIp: ipv4, tunnelEndpoint: ipv4, dzPrefixCount: u8 },
@@ -236,12 +169,30 @@ const LAYOUTS: Layouts = /* @__PURE__ */ (() => ({
     subscriber: bool,
     tunnelEndpoint: ipv4,
     dzPrefixCount: u8,
+    /** The zero address for the payer. */
     owner: key,
   },
   DeleteUser: { dzPrefixCount: u8, multicastPublisherCount: u8 },
   ClearTopology: { name: text },
   AssignTopologyNodeSegments: { name: text },
-}))();
+};
+/** An instruction with its arguments. */
+export type DecodedInstruction = {
+  readonly [Name in keyof InstructionArguments]: { readonly name: Name; readonly args: InstructionArguments[Name] };
+}[keyof InstructionArguments];
+
+/** By number, the first byte of the data. */
+const NAMES: Readonly<Record<number, keyof typeof LAYOUTS>> = {
+  3: 'SetGlobalConfig',
+  20: 'CreateDevice',
+  26: 'DeleteDevice',
+  28: 'CreateLink',
+  36: 'CreateUser',
+  42: 'DeleteUser',
+  59: 'CreateSubscribeUser',
+  109: 'ClearTopology',
+  110: 'AssignTopologyNodeSegments',
+};
 
 /**
  * Reads an instruction of the deployed program, for display. Arguments that older clients do not send have the program's defaults, surplus bytes are

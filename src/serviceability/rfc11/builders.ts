@@ -70,7 +70,9 @@ function build<Name extends Rfc11InstructionName>(
 }
 
 /** CreateAndActivateDevice. `device` follows from the code, `extension` from the device. */
-export interface CreateDeviceInput extends OnProgram, CreateDeviceArgs {
+export interface CreateDeviceInput extends OnProgram, Omit<CreateDeviceArgs, 'dzIpReservedStart'> {
+  /** As in CreateDeviceArgs. */
+  readonly dzIpReservedStart?: number | undefined;
   readonly contributor: Address;
   /** The contributor's owner. */
   readonly authority: Address;
@@ -84,7 +86,7 @@ export interface CreateDeviceInput extends OnProgram, CreateDeviceArgs {
 /** Creates a device and its extension. */
 export function createAndActivateDevice(input: CreateDeviceInput): Instruction {
   const { programId, device = deviceAddress(programId, input.code).address } = input;
-  return build('CreateAndActivateDevice', input, [
+  return build('CreateAndActivateDevice', { dzIpReservedStart: undefined, ...input }, [
     writable(device),
     writable(input.extension ?? extensionOf(programId, device)),
     globalConfig(programId),

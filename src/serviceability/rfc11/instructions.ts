@@ -3,23 +3,26 @@ import {
   AccountReader,
   AccountWriter,
   type FieldCodec,
+  type Fields,
   ipv4,
   ipv4Bytes,
   key,
   type Layout,
-  network,
+  networks,
   option,
   readFields,
+  struct,
   text,
   u8,
   u16,
   u32,
   u64,
   utf8,
+  vector,
   writeFields,
 } from '../borsh.ts';
 import { findProgramAddress, type ProgramAddress } from '../pda.ts';
-import type { Address, Ipv4, NetworkV4 } from '../units.ts';
+import type { Address, Ipv4 } from '../units.ts';
 
 /*
  * RFC-11's account addresses. Users have their deployed addresses (userAddress); the others are derived from their identity, not from an index:
@@ -113,120 +116,57 @@ export function rfc11InstructionName(number: number): Rfc11InstructionName | und
 const isName = (name: string): name is Rfc11InstructionName => name in Rfc11Instruction;
 
 /** An id bitmap to create; see IdType. */
-export interface IdBitmapArgs {
-  readonly idType: number;
-  readonly startOffset: number;
-  readonly usableSlots: number;
-}
+export interface IdBitmapArgs extends Fields<typeof ID_BITMAP> {}
+
+const ID_BITMAP = { idType: u8, startOffset: u16, usableSlots: u16 };
+const idBitmaps: FieldCodec<readonly IdBitmapArgs[]> = /* @__PURE__ */ vector(struct(ID_BITMAP), 5);
 
 /** An IP block bitmap to create; see IpBlockType. The block itself comes from GlobalConfig or the device. */
-export interface IpBlockArgs {
-  readonly blockType: number;
-  readonly reservedStart: number;
-  readonly reservedEnd: number;
-}
+export interface IpBlockArgs extends Fields<typeof IP_BLOCK> {}
 
-/** Arguments of CreateAndActivateDevice. */
-export interface CreateDeviceArgs {
-  readonly code: string;
-  readonly deviceType: number;
-  readonly publicIp: Ipv4;
-  readonly dzPrefixes: readonly NetworkV4[];
-  readonly metricsPublisher: Address;
-  readonly mgmtVrf: string;
-  /** Addresses kept back at the start of each prefix; RFC-11's 2 (network and gateway) without it. */
-  readonly dzIpReservedStart?: number | undefined;
-}
+const IP_BLOCK = { blockType: u8, reservedStart: u8, reservedEnd: u8 };
+const ipBlocks: FieldCodec<readonly IpBlockArgs[]> = /* @__PURE__ */ vector(struct(IP_BLOCK), 3);
 
-/** Arguments of CreateAndActivateUser. */
-export interface CreateUserArgs {
-  readonly userType: number;
-  readonly cyoaType: number;
-  readonly clientIp: Ipv4;
-  readonly tunnelEndpoint: Ipv4;
-}
-
-/** Arguments of CreateAndActivateLink. */
-export interface CreateLinkArgs {
-  readonly code: string;
-  readonly linkType: number;
-  readonly bandwidth: bigint;
-  readonly mtu: number;
-  readonly delayNs: bigint;
-  readonly jitterNs: bigint;
-  readonly sideAIfaceName: string;
-  readonly sideZIfaceName: string;
-}
-
-/** Arguments of CreateAndActivateInterface. */
-export interface CreateInterfaceArgs {
-  readonly name: string;
-  /** See InterfaceType. */
-  readonly interfaceType: number;
-  readonly loopbackType: number;
-  readonly bandwidth: bigint;
-  readonly mtu: number;
-  readonly vlanId: number;
-  /** 1 if a loopback gets an address from the device's DzIp, else 0. */
-  readonly withDzIp: number;
-}
+const slots = /* @__PURE__ */ vector(u32, 4);
+const optionalU8 = /* @__PURE__ */ option(u8);
+const optionalU16 = /* @__PURE__ */ option(u16);
+const optionalU32 = /* @__PURE__ */ option(u32);
 
 /** Each instruction's arguments after its number. */
-export interface Rfc11Arguments {
-  readonly CreateResourceExtension: { readonly idBitmaps: readonly IdBitmapArgs[]; readonly ipBlocks: readonly IpBlockArgs[] };
+export interface Rfc11Arguments extends Fields<typeof LAYOUTS> {}
+
+/** Arguments of CreateAndActivateDevice. */
+export type CreateDeviceArgs = Rfc11Arguments['CreateAndActivateDevice'];
+/** Arguments of CreateAndActivateUser. */
+export type CreateUserArgs = Rfc11Arguments['CreateAndActivateUser'];
+/** Arguments of CreateAndActivateLink. */
+export type CreateLinkArgs = Rfc11Arguments['CreateAndActivateLink'];
+/** Arguments of CreateAndActivateInterface. */
+export type CreateInterfaceArgs = Rfc11Arguments['CreateAndActivateInterface'];
+
+const LAYOUTS = {
+  CreateResourceExtension: { idBitmaps, ipBlocks },
   /** See ResourceType. */
-  readonly AllocateResource: { readonly resourceType: number };
-  readonly ReleaseResource: { readonly resourceType: number; readonly slot: number };
-  readonly SetResourceState: { readonly resourceType: number; readonly slots: readonly number[] };
-  /** The slots of the entity's kind; `dzIpSlot` is NO_SLOT for a user whose DoubleZero address is outside the device's prefixes. */
-  readonly BackfillEntitySlots: {
-    readonly tunnelNetSlot: number | undefined;
-    readonly dzIpSlot: number | undefined;
-    readonly tunnelIdSlot: number | undefined;
-    readonly tunnelIdSlotB: number | undefined;
-    readonly multicastSlot: number | undefined;
-  };
-  readonly CreateAndActivateDevice: CreateDeviceArgs;
-  readonly CreateAndActivateUser: CreateUserArgs;
-  readonly CreateAndActivateLink: CreateLinkArgs;
-  readonly CreateAndActivateInterface: CreateInterfaceArgs;
-  readonly CreateAndActivateMulticastGroup: { readonly code: string; readonly maxBandwidth: bigint; readonly owner: Address };
-  readonly DeleteUser: NoArguments;
-  readonly DeleteLink: NoArguments;
-  readonly DeleteDevice: NoArguments;
-  readonly DeleteInterface: NoArguments;
-  readonly DeleteMulticastGroup: NoArguments;
-  readonly BanUser: NoArguments;
-  readonly SweepExpiredUsers: NoArguments;
-  readonly UpdateDeviceContributor: NoArguments;
-}
-
-/** For instructions without arguments. */
-export type NoArguments = Readonly<Record<never, never>>;
-
-const idBitmap: Layout<IdBitmapArgs> = { idType: u8, startOffset: u16, usableSlots: u16 };
-const ipBlock: Layout<IpBlockArgs> = { blockType: u8, reservedStart: u8, reservedEnd: u8 };
-
-const LAYOUTS: { readonly [Name in Rfc11InstructionName]: Layout<Rfc11Arguments[Name]> } = {
-  CreateResourceExtension: { idBitmaps: structs(idBitmap, 5), ipBlocks: structs(ipBlock, 3) },
   AllocateResource: { resourceType: u8 },
   ReleaseResource: { resourceType: u8, slot: u32 },
-  SetResourceState: { resourceType: u8, slots: vector(u32, 4) },
+  SetResourceState: { resourceType: u8, slots },
+  /** The slots of the entity's kind; `dzIpSlot` is NO_SLOT for a user whose DoubleZero address is outside the device's prefixes. */
   BackfillEntitySlots: {
-    tunnelNetSlot: option(u32),
-    dzIpSlot: option(u32),
-    tunnelIdSlot: option(u16),
-    tunnelIdSlotB: option(u16),
-    multicastSlot: option(u32),
+    tunnelNetSlot: optionalU32,
+    dzIpSlot: optionalU32,
+    tunnelIdSlot: optionalU16,
+    tunnelIdSlotB: optionalU16,
+    multicastSlot: optionalU32,
   },
   CreateAndActivateDevice: {
     code: text,
     deviceType: u8,
     publicIp: ipv4,
-    dzPrefixes: vector(network, 5),
+    dzPrefixes: networks,
     metricsPublisher: key,
     mgmtVrf: text,
-    dzIpReservedStart: option(u8),
+    /** Addresses kept back at the start of each prefix; RFC-11's 2 (network and gateway) without it. */
+    dzIpReservedStart: optionalU8,
   },
   CreateAndActivateUser: { userType: u8, cyoaType: u8, clientIp: ipv4, tunnelEndpoint: ipv4 },
   CreateAndActivateLink: {
@@ -241,11 +181,13 @@ const LAYOUTS: { readonly [Name in Rfc11InstructionName]: Layout<Rfc11Arguments[
   },
   CreateAndActivateInterface: {
     name: text,
+    /** See InterfaceType. */
     interfaceType: u8,
     loopbackType: u8,
     bandwidth: u64,
     mtu: u16,
     vlanId: u16,
+    /** 1 if a loopback gets an address from the device's DzIp, else 0. */
     withDzIp: u8,
   },
   CreateAndActivateMulticastGroup: { code: text, maxBandwidth: u64, owner: key },
@@ -259,10 +201,13 @@ const LAYOUTS: { readonly [Name in Rfc11InstructionName]: Layout<Rfc11Arguments[
   UpdateDeviceContributor: {},
 };
 
+/** By name, for a name that is not known before. */
+const LAYOUT_OF: { readonly [Name in Rfc11InstructionName]: Layout<Rfc11Arguments[Name]> } = LAYOUTS;
+
 /** The instruction's data. Throws ServiceabilityError `ENCODING__OUT_OF_RANGE` for an argument that its field cannot hold. */
 export function encodeRfc11<Name extends Rfc11InstructionName>(name: Name, args: Rfc11Arguments[Name]): Uint8Array {
   const writer = new AccountWriter().u8(Rfc11Instruction[name]);
-  writeFields<Rfc11Arguments[Name]>(LAYOUTS[name], writer, args);
+  writeFields<Rfc11Arguments[Name]>(LAYOUT_OF[name], writer, args);
   return writer.finish();
 }
 
@@ -270,18 +215,6 @@ export function encodeRfc11<Name extends Rfc11InstructionName>(name: Name, args:
 export function decodeRfc11<Name extends Rfc11InstructionName>(name: Name, data: Uint8Array): Rfc11Arguments[Name] | undefined {
   const reader = new AccountReader(data);
   if (reader.u8() !== Rfc11Instruction[name]) return undefined;
-  const args = readFields<Rfc11Arguments[Name]>(LAYOUTS[name], reader);
+  const args = readFields<Rfc11Arguments[Name]>(LAYOUT_OF[name], reader);
   return reader.cut || reader.remaining > 0 ? undefined : args;
-}
-
-function structs<T extends object>(layout: Layout<T>, length: number): FieldCodec<readonly T[]> {
-  return vector({ read: (reader) => readFields(layout, reader), write: (writer, value) => writeFields(layout, writer, value) }, length);
-}
-
-/** A u32 count and its elements, each of `length` bytes. */
-function vector<T>(element: FieldCodec<T>, length: number): FieldCodec<readonly T[]> {
-  return {
-    read: (reader) => reader.vector(length, () => element.read(reader)),
-    write: (writer, values) => void writer.vector(values, (value) => element.write(writer, value)),
-  };
 }
