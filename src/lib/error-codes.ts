@@ -105,6 +105,12 @@ export const LEDGER_CODES = {
     message: 'malformed response to {method} from the ledger endpoint {endpoint}: {problem}',
     remedy: 'check that the URL in ledger.rpcUrls is a Solana JSON-RPC endpoint and that no proxy rewrites its responses',
   },
+  LEDGER__TOO_LARGE: {
+    class: 'retry-later',
+    message: 'the response to {method} from the ledger endpoint {endpoint} exceeds what this program reads: {problem}',
+    remedy:
+      'check that the URL in ledger.rpcUrls is a Solana JSON-RPC endpoint; if the network has outgrown this bound, read one device (`dzd-telemetry status --device`) and report the bound',
+  },
   LEDGER__BAD_ACCOUNT: {
     class: 'retry-later',
     message: 'the ledger endpoint {endpoint} sent a malformed account {account}: {problem}',

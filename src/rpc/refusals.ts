@@ -21,6 +21,7 @@ type EndpointErrorCode = Extract<
   | 'LEDGER__RATE_LIMITED'
   | 'LEDGER__UNAVAILABLE'
   | 'LEDGER__BAD_ANSWER'
+  | 'LEDGER__TOO_LARGE'
   | 'LEDGER__NOT_YET'
   | 'LEDGER__ACCESS_DENIED'
   | 'LEDGER__UNSUPPORTED'
@@ -40,6 +41,7 @@ const unavailable: Verdict = { code: 'LEDGER__UNAVAILABLE', quarantine: true };
 const rateLimited: Verdict = { code: 'LEDGER__RATE_LIMITED', quarantine: true };
 const denied: Verdict = { code: 'LEDGER__ACCESS_DENIED', quarantine: true };
 const badAnswer: Verdict = { code: 'LEDGER__BAD_ANSWER', quarantine: true };
+const tooLarge: Verdict = { code: 'LEDGER__TOO_LARGE', quarantine: true };
 const unsupported: Verdict = { code: 'LEDGER__UNSUPPORTED', quarantine: false };
 const refused: Verdict = { code: 'LEDGER__REQUEST_REFUSED', quarantine: false };
 const nodeError: Verdict = { code: 'LEDGER__NODE_ERROR', quarantine: false };
@@ -90,7 +92,7 @@ export function verdictOf(reply: RpcFailure): Verdict {
     case 'http-error':
       return byHttpStatus(reply.status);
     case 'garbled':
-      return badAnswer;
+      return reply.isTooLarge === true ? tooLarge : badAnswer;
     case 'failed':
       if (reply.progress === 'queued' || reply.progress === 'overflow') return { code: 'LEDGER__BUSY', quarantine: false };
       return { code: reply.cause instanceof DeadlineExceeded ? 'LEDGER__TIMEOUT' : 'LEDGER__UNREACHABLE', quarantine: true };

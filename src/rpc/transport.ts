@@ -170,7 +170,15 @@ type RpcFailureDetails =
       /** Its body has a result, or answers another request. So the status does not prove that this one was refused. */
       readonly mayHaveRun?: boolean;
     }
-  | { readonly kind: 'garbled'; readonly problem: string; readonly status?: number; readonly text?: string; readonly mayHaveRun?: boolean }
+  | {
+      readonly kind: 'garbled';
+      readonly problem: string;
+      readonly status?: number;
+      readonly text?: string;
+      readonly mayHaveRun?: boolean;
+      /** More bytes or values than are read. */
+      readonly isTooLarge?: boolean;
+    }
   | {
       readonly kind: 'failed';
       readonly progress: HttpProgress | 'queued' | 'overflow';
@@ -302,7 +310,8 @@ class HttpJsonRpc implements JsonRpc {
     } catch (error) {
       if (!(error instanceof HttpError)) return { kind: 'failed', progress: 'offered', cause: asError(error) };
       const { problem, progress, message, cause } = error;
-      if (problem === 'too-large' || problem === 'malformed') return { kind: 'garbled', problem: message, address: connections.address };
+      if (problem === 'too-large' || problem === 'malformed')
+        return { kind: 'garbled', problem: message, isTooLarge: problem === 'too-large', address: connections.address };
       // A call that its caller gave up says nothing about the address.
       if (problem === 'connection' || cause instanceof DeadlineExceeded) this.#leave(connections);
       const more = message === cause.message ? undefined : message;
@@ -383,7 +392,7 @@ function readEnvelope(body: Buffer, id: number): Answer {
   try {
     parsed = parseJson(body.toString('utf8'));
   } catch (error) {
-    if (error instanceof JsonTooComplex) return { kind: 'garbled', problem: error.message };
+    if (error instanceof JsonTooComplex) return { kind: 'garbled', problem: error.message, isTooLarge: true };
     if (isHtml(body)) return { kind: 'garbled', problem: 'an HTML page', text: textOf(body) };
     const problem = `${body.length} bytes of invalid or cut JSON`;
     return /^\s*[[{"]/.test(body.subarray(0, 64).toString('latin1'))

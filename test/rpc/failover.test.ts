@@ -80,7 +80,7 @@ describe('reads', () => {
     const before = process.memoryUsage().rss;
     expect(await balance()).toBe(2n);
     expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 * 1024);
-    expect(both.events).toEqual([`lost ${first.url}: LEDGER__BAD_ANSWER`]);
+    expect(both.events).toEqual([`lost ${first.url}: LEDGER__TOO_LARGE`]);
   });
 
   const answers: Readonly<Record<string, FakeReply>> = {

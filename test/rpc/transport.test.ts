@@ -272,13 +272,13 @@ describe('each failure is one typed error with one clear line and no secret', ()
     await new Promise((resolve) => silent.close(resolve));
   });
 
-  test('an answer beyond the bound is malformed, packed or not', async () => {
+  test('an answer beyond the bound is too large, packed or not, and one of too many values', async () => {
     const other = rpcOver([fake.url], { maxResponseBytes: 1_000 });
     fake.on('getBalance', { raw: 'x'.repeat(5_000) });
     const tooLong = said(
-      'LEDGER__BAD_ANSWER',
+      'LEDGER__TOO_LARGE',
       'retry-later',
-      'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT: more than 1000 bytes',
+      'the response to getBalance from the ledger endpoint http://127.0.0.1:PORT exceeds what this program reads: more than 1000 bytes',
     );
     expect(await failure(other.rpc.balance(OUR_KEY, calm()))).toEqual(tooLong);
     fake.on('getBalance', { gzipped: 'x'.repeat(500_000) });
@@ -286,7 +286,13 @@ describe('each failure is one typed error with one clear line and no secret', ()
     expect(await failure(other.rpc.balance(OUR_KEY, calm()))).toEqual({
       ...tooLong,
       message:
-        'malformed response to getBalance from the ledger endpoint http://127.0.0.1:PORT: a gzip body that cannot be unpacked (Cannot create a Buffer larger than 1000 bytes)',
+        'the response to getBalance from the ledger endpoint http://127.0.0.1:PORT exceeds what this program reads: a gzip body that cannot be unpacked (Cannot create a Buffer larger than 1000 bytes)',
+    });
+    fake.on('getBalance', { result: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[5]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]] });
+    other.clock.advance(60_000);
+    expect(await failure(other.rpc.balance(OUR_KEY, calm()))).toMatchObject({
+      code: 'LEDGER__TOO_LARGE',
+      message: expect.stringMatching(/: JSON nested deeper than 32 levels$/),
     });
     await other.rpc.close();
   });
