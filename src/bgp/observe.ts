@@ -1,4 +1,4 @@
-import { type Address, formatNetworkV4, type NetworkV4, tunnelSides, UserStatus } from '../serviceability/index.ts';
+import { type Address, type Ipv4, type NetworkV4, tunnelSides, UserStatus } from '../serviceability/index.ts';
 import type { LedgerUser, LocatedNeighbor, Neighbor, NeighborSnapshot, Observation, VrfName, VrfReading } from './types.ts';
 
 /** A snapshot by address: where each address was found. */
@@ -72,7 +72,8 @@ export function observeUsers(
   for (const { pubkey, user, expectedVrf } of everyone) {
     const activated = user.status === UserStatus.activated;
     const tunnel = activated || tunnelSides(user.tunnelNet) !== undefined ? user : lastTunnel(pubkey);
-    const claimants = tunnel === undefined ? 0 : (claims.get(formatNetworkV4(tunnel.tunnelNet)) ?? 0);
+    const sides = tunnel && tunnelSides(tunnel.tunnelNet);
+    const claimants = sides === undefined ? 0 : (claims.get(sides.clientSide) ?? 0);
     // A tunnel that belongs to another user now says nothing about its former one.
     const shared = activated ? claimants > 1 : claimants > 0;
     byUser.set(pubkey, shared ? { kind: 'unobserved', reason: 'tunnel-net-shared' } : observeTunnel(tunnel, expectedVrf, index, ambiguous));
@@ -80,13 +81,12 @@ export function observeUsers(
   return { byUser, ambiguous };
 }
 
-/** How many activated users claim each tunnel_net. */
-function countClaims(users: readonly LedgerUser[]): ReadonlyMap<string, number> {
-  const claims = new Map<string, number>();
+/** How many activated users claim each tunnel, by its client side: the address of a tunnel_net is not masked. */
+function countClaims(users: readonly LedgerUser[]): ReadonlyMap<Ipv4, number> {
+  const claims = new Map<Ipv4, number>();
   for (const { user } of users) {
-    if (user.status !== UserStatus.activated) continue;
-    const net = formatNetworkV4(user.tunnelNet);
-    claims.set(net, (claims.get(net) ?? 0) + 1);
+    const sides = user.status === UserStatus.activated ? tunnelSides(user.tunnelNet) : undefined;
+    if (sides !== undefined) claims.set(sides.clientSide, (claims.get(sides.clientSide) ?? 0) + 1);
   }
   return claims;
 }

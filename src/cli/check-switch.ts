@@ -127,8 +127,9 @@ export function compareUsers(view: LedgerView, vrfs: ReadonlyMap<VrfName, VrfRea
     else found += 1;
     if (best?.established === true) established += 1;
   }
-  const nets = activated.map(({ user }) => formatNetworkV4(user.tunnelNet));
-  const duplicated = [...new Set(nets.filter((net, index) => nets.indexOf(net) !== index))];
+  // The address of a tunnel_net is not masked: two of different text can be one tunnel.
+  const tunnels = activated.flatMap(({ user }) => tunnelSides(user.tunnelNet)?.deviceSide ?? []);
+  const duplicated = [...new Set(tunnels.filter((tunnel, index) => tunnels.indexOf(tunnel) !== index))].map((tunnel) => `${tunnel}/31`);
   return { activated: activated.length, found, established, ...lists, duplicated, orphaned: orphans(view, vrfs) };
 }
 

@@ -50,6 +50,19 @@ test('a tunnel_net that several activated users share is listed once', () => {
   expect(compare(users, snapshotOf({ vrf1: [established(1)] })).duplicated).toEqual(['169.254.0.2/31']);
 });
 
+test('two tunnel_nets of one /31 are shared, whichever of its addresses they name, and one that is not a /31 is only invalid', () => {
+  const users = [
+    userNumber(1),
+    userNumber(2, { net: '169.254.0.3/31' }),
+    userNumber(3, { net: '0.0.0.0/0' }),
+    userNumber(4, { net: '0.0.0.0/0' }),
+  ];
+  expect(compare(users, snapshotOf({ vrf1: [established(1)] }))).toMatchObject({
+    duplicated: ['169.254.0.2/31'],
+    invalid: [`USER-503 (${keyNumber(3)}) 0.0.0.0/0`, `USER-504 (${keyNumber(4)}) 0.0.0.0/0`],
+  });
+});
+
 test('neighbors described as a user that the ledger lacks are orphans, other neighbors are not', () => {
   const neighbors = [established(7, { description: 'USER-507' }), established(8, { description: 'uplink' }), established(9)];
   expect(compare([], snapshotOf({ vrf1: neighbors })).orphaned).toEqual(['USER-507 (vrf1 169.254.0.15)']);

@@ -73,6 +73,15 @@ test('an audit finds two holders of one value, once for a /31', () => {
   ]);
 });
 
+test('an audit compares no tunnel_net that is not set, however many users have none', () => {
+  const unset = (network: DeployedNetwork) => {
+    for (const n of [0, 3]) changeUser(network, n, { tunnelNet: parseNetworkV4('0.0.0.0/0') });
+    for (const value of ['169.254.0.0', '169.254.0.1', '169.254.0.6', '169.254.0.7'])
+      network.bits.push({ pool: { kind: 'usertunnelblock' }, value: ipv4(value), taken: false });
+  };
+  expect(findingsAfter(unset)).toEqual([]);
+});
+
 test('an audit finds values outside of their pool, of another device, and beyond the interfaces of EOS', () => {
   const about = { pool: 'DzPrefixBlock', device: FRA, holders: [userKey(1)] };
   const freed = { kind: 'taken-but-unheld', pool: 'DzPrefixBlock', device: FRA, value: '198.19.1.3', holders: [] };
