@@ -10,7 +10,7 @@
  */
 
 import type { SwitchFault } from '../localnet/switch/index.ts';
-import { createEapiShowRunner } from '../src/collector/eapi/index.ts';
+import { createEapiShowRunner } from '../src/collector/eapi/source.ts';
 import { systemClock } from '../src/lib/index.ts';
 import { createCollectItem, createSnapshotter, createStateIngest, type Snapshotter } from '../src/snapshots/index.ts';
 import { BENCH_SIGNER, type BenchAgent, benchAgent } from './support/agent.ts';

@@ -3,7 +3,7 @@ import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../
 import { type AgentListener, createAgentEvents } from '../../src/agent/events.ts';
 import { timingOf } from '../../src/agent/from-config.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
-import { createEapiSource } from '../../src/collector/eapi/index.ts';
+import { createEapiSource } from '../../src/collector/eapi/source.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type Clock, seededRandom, systemClock } from '../../src/lib/index.ts';
 import { createMetrics, type Metrics } from '../../src/observability/http/index.ts';

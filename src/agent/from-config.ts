@@ -1,7 +1,19 @@
 import type { StatusPolicy } from '../bgp/index.ts';
-import type { EapiSourceOptions, EapiTls } from '../collector/eapi/index.ts';
-import type { SwitchSource, TriggerSource } from '../collector/index.ts';
-import type { NamedSnmpVrf, SnmpCredentials, SnmpUser } from '../collector/snmp/index.ts';
+import {
+  createNamespaces,
+  createSocketsSource,
+  type EapiSourceOptions,
+  type EapiTls,
+  loadBgpWatch,
+  loadEapi,
+  loadSnmp,
+  loadTraps,
+  type NamedSnmpVrf,
+  type SnmpCredentials,
+  type SnmpUser,
+  type SwitchSource,
+  type TriggerSource,
+} from '../collector/index.ts';
 import {
   type AgentConfig,
   type EapiSourceConfig,
@@ -39,21 +51,21 @@ const secretsOf =
   };
 
 /**
- * The source that the configuration describes. A source's library is loaded only when the configuration uses it: together they cost tens of
- * megabytes. Throws AgentError `CONFIG__SECRET_UNREADABLE`, or what a source throws for settings that no switch could accept.
+ * The source that the configuration describes. Throws AgentError `CONFIG__SECRET_UNREADABLE`, or what a source throws for settings that no switch
+ * could accept.
  */
 export async function openSource(config: SourceConfig, { clock, warn }: SourceContext): Promise<SwitchSource> {
   const secret = secretsOf('sources', config.name, warn);
   switch (config.type) {
     case 'eapi': {
-      const { createEapiSource } = await import('../collector/eapi/index.ts');
+      const { createEapiSource } = await loadEapi();
       const { name, timeout } = config;
       if (config.tls.insecure)
         warn(`source ${name} does not verify the switch's certificate: any host that answers on its address is accepted`);
       return createEapiSource({ name, ...eapiAccess(config, warn), timeoutMs: timeout, clock });
     }
     case 'snmp': {
-      const { createSnmpSource } = await import('../collector/snmp/index.ts');
+      const { createSnmpSource } = await loadSnmp();
       const { name, host, port, mib, vrfs, timeout, pollTimeout, maxRows } = config;
       return createSnmpSource({
         name,
@@ -69,7 +81,6 @@ export async function openSource(config: SourceConfig, { clock, warn }: SourceCo
       });
     }
     case 'sockets': {
-      const { createSocketsSource } = await import('../collector/sockets/index.ts');
       const { name, folder, timeout } = config;
       return createSocketsSource({ name, folder, timeoutMs: timeout, clock });
     }
@@ -92,11 +103,11 @@ export async function openTrigger(
 ): Promise<TriggerSource> {
   switch (config.type) {
     case 'bgp-watch': {
-      const { createBgpWatch } = await import('../collector/grpc/index.ts');
+      const { createBgpWatch } = await loadBgpWatch();
       return createBgpWatch({ name: config.name, address: config.address, clock, random });
     }
     case 'snmp-traps': {
-      const { createTrapTrigger } = await import('../collector/snmp/index.ts');
+      const { createTrapTrigger } = await loadTraps();
       const { name, host, port, from } = config;
       const credentials = credentialsOf(config, secretsOf('wakeUps', name, warn));
       return createTrapTrigger({ name, host, port, ...credentials, from, clock, random });
@@ -178,7 +189,6 @@ export async function openSnapshotter({
 /** Collects kinds of snapshots on this host and from its switch, until it is closed. Throws AgentError `CONFIG__SECRET_UNREADABLE`. */
 export async function openCollect(config: AgentConfig): Promise<{ readonly collect: Collect; close(): Promise<void> }> {
   const { createCollectItem, createReadBgpSockets } = await import('../snapshots/index.ts');
-  const { createNamespaces } = await import('../collector/sockets/index.ts');
   const shows = await openShowRunner(config);
   const folder = config.collector.sources.find((source) => source.type === 'sockets')?.folder ?? NAMESPACES;
   const namespaces = createNamespaces({ folder, flags: '-tinemoHO' });
@@ -209,7 +219,7 @@ async function openShowRunner({ snapshots, collector }: AgentConfig) {
   const { source: name, commandTimeout, maxAnswerBytes } = snapshots;
   const source = collector.sources.find((each) => each.type === 'eapi' && (name === undefined || each.name === name));
   if (source?.type !== 'eapi') return undefined;
-  const { createEapiShowRunner } = await import('../collector/eapi/index.ts');
+  const { createEapiShowRunner } = await loadEapi();
   // Opening the source has logged the warnings already.
   const access = eapiAccess(source, () => undefined);
   return createEapiShowRunner({ ...access, timeoutMs: commandTimeout, maxAnswerBytes });

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { release } from 'node:os';
-import { isNamespaceName, type Namespaces } from '../collector/sockets/index.ts';
+import { isNamespaceName, type Namespaces } from '../collector/index.ts';
 import { AgentError, DeadlineExceeded, withDeadline } from '../lib/index.ts';
 
 /** One Established TCP socket of BGP, with the field names of state-ingest's kind `bgp-sockets`. */

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { observeUsers } from '../../src/bgp/index.ts';
-import { createEapiSource } from '../../src/collector/eapi/index.ts';
+import { createEapiSource } from '../../src/collector/eapi/source.ts';
 import { systemClock } from '../../src/lib/index.ts';
 import { userNumber } from '../support/bgp-builders.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { LOCALNET_SNMP_USER } from '../../localnet/index.ts';
-import { createTrapTrigger } from '../../src/collector/snmp/index.ts';
+import { createTrapTrigger } from '../../src/collector/snmp/traps.ts';
 import { seededRandom, systemClock } from '../../src/lib/index.ts';
 import { makeFixture, PATIENTLY, settledFixture } from '../support/agent-fixture.ts';
 

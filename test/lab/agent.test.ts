@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLocalLedger } from '../../localnet/ledger/index.ts';
 import { type Agent, createAgent } from '../../src/agent/agent.ts';
 import { DEFAULT_POLICY } from '../../src/bgp/index.ts';
-import { createSnmpSource } from '../../src/collector/snmp/index.ts';
+import { createSnmpSource } from '../../src/collector/snmp/source.ts';
 import { seededRandom, systemClock } from '../../src/lib/index.ts';
 import { createLedgerRpc } from '../../src/rpc/index.ts';
 import { type Address, bgpStatusName, lamports, parseNetworkV4 } from '../../src/serviceability/index.ts';

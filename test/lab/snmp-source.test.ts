@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Neighbor, NeighborSnapshot, NeighborState } from '../../src/bgp/index.ts';
-import { createSnmpSource } from '../../src/collector/snmp/index.ts';
+import { createSnmpSource } from '../../src/collector/snmp/source.ts';
 import { isAgentError, systemClock } from '../../src/lib/index.ts';
 import { createBgpLab } from './bgp-lab.ts';
 

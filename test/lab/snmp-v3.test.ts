@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { SwitchSource } from '../../src/collector/index.ts';
-import { createSnmpSource, createTrapTrigger, type SnmpUser, type TrapTrigger } from '../../src/collector/snmp/index.ts';
+import type { SnmpUser } from '../../src/collector/snmp/session.ts';
+import { createSnmpSource } from '../../src/collector/snmp/source.ts';
+import { createTrapTrigger, type TrapTrigger } from '../../src/collector/snmp/traps.ts';
 import { isAgentError, seededRandom, systemClock } from '../../src/lib/index.ts';
 import { type BgpLab, createBgpLab } from './bgp-lab.ts';
 

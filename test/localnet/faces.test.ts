@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createLocalnet, type LocalnetOptions } from '../../localnet/index.ts';
-import { createEapiSource } from '../../src/collector/eapi/index.ts';
+import { createEapiSource } from '../../src/collector/eapi/source.ts';
 import { systemClock } from '../../src/lib/index.ts';
 import { signerNumber } from '../support/agent-fixture.ts';
 import { selfSigned } from '../support/self-signed.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createLocalnet } from '../../localnet/index.ts';
-import { createEapiSource } from '../../src/collector/eapi/index.ts';
-import { createSnmpSource } from '../../src/collector/snmp/index.ts';
+import { createEapiSource } from '../../src/collector/eapi/source.ts';
+import { createSnmpSource } from '../../src/collector/snmp/source.ts';
 import { systemClock } from '../../src/lib/index.ts';
 import { signerNumber } from '../support/agent-fixture.ts';
 

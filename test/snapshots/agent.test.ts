@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_KINDS } from '../../localnet/state-ingest.ts';
-import { createEapiShowRunner } from '../../src/collector/eapi/index.ts';
-import type { Namespaces } from '../../src/collector/sockets/index.ts';
+import { createEapiShowRunner } from '../../src/collector/eapi/source.ts';
+import type { Namespaces } from '../../src/collector/sockets/source.ts';
 import { seededRandom, systemClock } from '../../src/lib/index.ts';
 import {
   createCollectItem,

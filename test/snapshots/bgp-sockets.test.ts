@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Namespaces } from '../../src/collector/sockets/index.ts';
+import type { Namespaces } from '../../src/collector/sockets/source.ts';
 import { systemClock } from '../../src/lib/index.ts';
 import { parseBgpSocket, tcpInfoLength } from '../../src/snapshots/bgp-sockets.ts';
 import { createReadBgpSockets } from '../../src/snapshots/index.ts';

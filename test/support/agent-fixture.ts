@@ -4,10 +4,10 @@ import { createLocalnet, LOCALNET_SNMP_USER, type Localnet, type LocalnetAddress
 import { type Agent, type AgentLimits, type AgentTiming, createAgent } from '../../src/agent/agent.ts';
 import type { AgentReporter } from '../../src/agent/events.ts';
 import { DEFAULT_POLICY, type StatusPolicy } from '../../src/bgp/index.ts';
-import { createEapiSource } from '../../src/collector/eapi/index.ts';
-import { createBgpWatch } from '../../src/collector/grpc/index.ts';
+import { createEapiSource } from '../../src/collector/eapi/source.ts';
+import { createBgpWatch } from '../../src/collector/grpc/bgp-watch.ts';
 import type { SwitchSource, TriggerSource } from '../../src/collector/index.ts';
-import { createSnmpSource } from '../../src/collector/snmp/index.ts';
+import { createSnmpSource } from '../../src/collector/snmp/source.ts';
 import { type Clock, monotonicMs, seededRandom, systemClock } from '../../src/lib/index.ts';
 import type { Signer } from '../../src/publisher/index.ts';
 import { createLedgerRpc } from '../../src/rpc/index.ts';

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { AgentError, type EpochMs, type ErrorCode, epochMs, isRecord } from '../../lib/index.ts';
-import { GrpcChannel, loadMessages, type ShowResponse } from '../grpc/index.ts';
+import { GrpcChannel, loadMessages } from '../grpc/channel.ts';
+import type { ShowResponse } from '../grpc/messages.ts';
 import {
   type Authentication,
   createAuthentication,

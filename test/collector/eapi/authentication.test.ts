@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import type { SimulatedEapiOptions } from '../../../localnet/switch/index.ts';
-import type { EapiCredentials, EapiSourceOptions } from '../../../src/collector/eapi/index.ts';
+import type { EapiCredentials } from '../../../src/collector/eapi/http.ts';
+import type { EapiSourceOptions } from '../../../src/collector/eapi/source.ts';
 import { type EapiFixture, never, startEapiFixture, USER } from './fixture.ts';
 
 let fixture: EapiFixture;

@@ -1,5 +1,5 @@
 import { createSimulatedEapi, createSimulatedGrpc } from '../../../localnet/switch/index.ts';
-import { createEapiSource } from '../../../src/collector/eapi/index.ts';
+import { createEapiSource } from '../../../src/collector/eapi/source.ts';
 import { describeSwitchSource, type SourceFixture, type SourceHarness, type StartedSource } from '../source-contract.ts';
 
 const FATAL_FAULTS: SourceHarness['fatalFaults'] = [

@@ -8,7 +8,7 @@ import {
   type SimulatedSwitch,
   type SwitchFaults,
 } from '../../../localnet/switch/index.ts';
-import { createEapiSource, type EapiSource, type EapiSourceOptions } from '../../../src/collector/eapi/index.ts';
+import { createEapiSource, type EapiSource, type EapiSourceOptions } from '../../../src/collector/eapi/source.ts';
 import { systemClock } from '../../../src/lib/index.ts';
 
 export const USER = { username: 'telemetry', password: 'only-for-this-test' };

@@ -6,7 +6,7 @@ import {
   createSwitchFaults,
   type SimulatedGrpc,
 } from '../../../localnet/switch/index.ts';
-import { createEapiSource, type EapiSource } from '../../../src/collector/eapi/index.ts';
+import { createEapiSource, type EapiSource } from '../../../src/collector/eapi/source.ts';
 import { systemClock } from '../../../src/lib/index.ts';
 import { collected, statesOf } from '../source-contract.ts';
 

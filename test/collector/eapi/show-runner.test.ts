@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import type { SimulatedEapiOptions } from '../../../localnet/switch/index.ts';
-import { createEapiShowRunner, type EapiShowRunnerOptions } from '../../../src/collector/eapi/index.ts';
+import { createEapiShowRunner, type EapiShowRunnerOptions } from '../../../src/collector/eapi/source.ts';
 import type { ShowRunner } from '../../../src/collector/index.ts';
 import { never, startEapiFixture, USER } from './fixture.ts';
 

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createEapiSource, type EapiTls } from '../../../src/collector/eapi/index.ts';
+import type { EapiTls } from '../../../src/collector/eapi/http.ts';
+import { createEapiSource } from '../../../src/collector/eapi/source.ts';
 import { describeError, systemClock } from '../../../src/lib/index.ts';
 import { selfSigned } from '../../support/self-signed.ts';
 import { statesOf } from '../source-contract.ts';
@@ -137,7 +138,7 @@ describe('an https endpoint', () => {
 
 /** Prints the code of the error of one poll. */
 const READ_ONCE = `
-import { createEapiSource } from '../../../src/collector/eapi/index.ts';
+import { createEapiSource } from '../../../src/collector/eapi/source.ts';
 import { describeError, systemClock } from '../../../src/lib/index.ts';
 const [, , endpoint, caFile] = process.argv;
 const tls = caFile === '' ? undefined : { kind: 'ca', caFile };

@@ -1,7 +1,7 @@
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
-import { createEapiSource } from '../../../src/collector/eapi/index.ts';
+import { createEapiSource } from '../../../src/collector/eapi/source.ts';
 import { systemClock } from '../../../src/lib/index.ts';
 import { collected } from '../source-contract.ts';
 import { type EapiFixture, never, startEapiFixture } from './fixture.ts';

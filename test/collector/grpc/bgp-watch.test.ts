@@ -1,8 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createSimulatedGrpc, createSimulatedSwitch, createSwitchFaults } from '../../../localnet/switch/index.ts';
+import { createBgpWatch } from '../../../src/collector/grpc/bgp-watch.ts';
 import { GrpcChannel } from '../../../src/collector/grpc/channel.ts';
-import { createBgpWatch } from '../../../src/collector/grpc/index.ts';
 import type { TriggerSource } from '../../../src/collector/index.ts';
 import { type Clock, seededRandom, systemClock } from '../../../src/lib/index.ts';
 

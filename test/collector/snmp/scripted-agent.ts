@@ -5,7 +5,7 @@ import { type AgentRequest, answerTo, asV2cMessage, decodeRequest, encodeAnswer,
 import { compareOids, type MibObject, type MibValue, type MibVarBind, TYPE } from '../../../localnet/switch/snmp-mibs.ts';
 import type { UsmEngine } from '../../../localnet/switch/snmp-usm.ts';
 import type { SwitchSource } from '../../../src/collector/index.ts';
-import { createSnmpSource, type SnmpSourceOptions } from '../../../src/collector/snmp/index.ts';
+import { createSnmpSource, type SnmpSourceOptions } from '../../../src/collector/snmp/source.ts';
 import { systemClock } from '../../../src/lib/index.ts';
 
 /** What the agent sends for its n-th request (from 1): one datagram, several, or nothing; at once or later. */

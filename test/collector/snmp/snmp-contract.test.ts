@@ -1,7 +1,8 @@
 import { createSimulatedSnmp } from '../../../localnet/switch/snmp.ts';
 import type { SimulatedSnmpUser } from '../../../localnet/switch/snmp-usm.ts';
 import type { SwitchSource } from '../../../src/collector/index.ts';
-import { createSnmpSource, type SnmpUser } from '../../../src/collector/snmp/index.ts';
+import type { SnmpUser } from '../../../src/collector/snmp/session.ts';
+import { createSnmpSource } from '../../../src/collector/snmp/source.ts';
 import { describeSwitchSource, type SourceFixture, type SourceHarness } from '../source-contract.ts';
 
 /** SNMP has no connection to lose, so a VRF that the switch leaves out costs the whole of its bound: the suite's is made shorter. */

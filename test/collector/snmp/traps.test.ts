@@ -6,7 +6,8 @@ import { createSimulatedSnmp, type TrapTarget } from '../../../localnet/switch/s
 import type { SimulatedSnmpUser } from '../../../localnet/switch/snmp-usm.ts';
 import { createSimulatedSwitch, createSwitchFaults } from '../../../localnet/switch/switch.ts';
 import type { TriggerState } from '../../../src/collector/index.ts';
-import { createTrapTrigger, type SnmpUser, type TrapTrigger, type TrapTriggerOptions } from '../../../src/collector/snmp/index.ts';
+import type { SnmpUser } from '../../../src/collector/snmp/session.ts';
+import { createTrapTrigger, type TrapTrigger, type TrapTriggerOptions } from '../../../src/collector/snmp/traps.ts';
 import { netSnmpUser } from '../../../src/collector/snmp/usm-filter.ts';
 import { monotonicMs, seededRandom, systemClock } from '../../../src/lib/index.ts';
 

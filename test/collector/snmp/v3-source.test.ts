@@ -8,7 +8,8 @@ import { decodeV3, encodeV3, type SimulatedSnmpUser } from '../../../localnet/sw
 import { createSimulatedSwitch, createSwitchFaults } from '../../../localnet/switch/switch.ts';
 import type { NeighborSnapshot } from '../../../src/bgp/index.ts';
 import type { SwitchSource } from '../../../src/collector/index.ts';
-import { createSnmpSource, type SnmpUser } from '../../../src/collector/snmp/index.ts';
+import type { SnmpUser } from '../../../src/collector/snmp/session.ts';
+import { createSnmpSource } from '../../../src/collector/snmp/source.ts';
 import { netSnmpUser } from '../../../src/collector/snmp/usm-filter.ts';
 import { type Clock, epochMs, isAgentError, systemClock } from '../../../src/lib/index.ts';
 

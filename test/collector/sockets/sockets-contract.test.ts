@@ -1,5 +1,5 @@
 import { createSimulatedSs } from '../../../localnet/switch/index.ts';
-import { createSocketsSource } from '../../../src/collector/sockets/index.ts';
+import { createSocketsSource } from '../../../src/collector/sockets/source.ts';
 import { describeSwitchSource } from '../source-contract.ts';
 
 describeSwitchSource('Kernel sockets', {

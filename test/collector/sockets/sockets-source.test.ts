@@ -2,8 +2,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createSocketsSource } from '../../../src/collector/sockets/index.ts';
-import { createNamespaces, type Namespaces, vrfOfNamespace } from '../../../src/collector/sockets/source.ts';
+import { createNamespaces, createSocketsSource, type Namespaces, vrfOfNamespace } from '../../../src/collector/sockets/source.ts';
 import { systemClock } from '../../../src/lib/index.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';
 

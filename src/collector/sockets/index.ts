@@ -1,1 +1,0 @@
-export { createNamespaces, createSocketsSource, isNamespaceName, type Namespaces } from './source.ts';
