@@ -1,12 +1,11 @@
-import { AgentError, type Clock, type EpochMs, epochMs } from '../lib/index.ts';
-import { type Address, type Lamports, type RpcCall, type Slot, slot as toSlot, userFilters } from '../serviceability/index.ts';
-import { type AskedEndpoint, badAnswer, EndpointError, type EndpointWork, minContextSlotNotReached, toEndpointError } from './endpoint.ts';
-import { Endpoints, type EndpointsOptions, type EndpointTraffic, readGenesisHash, verified } from './failover.ts';
+import { AgentError, type EpochMs } from '../lib/index.ts';
+import { type Address, type Lamports, type Slot, slot as toSlot, userFilters } from '../serviceability/index.ts';
+import { type AskedEndpoint, EndpointError, type EndpointWork, minContextSlotNotReached } from './endpoint.ts';
+import { Endpoints, type EndpointsOptions, type EndpointTraffic, verified } from './failover.ts';
 import {
   type AccountInfo,
   asCount,
   type ListedTransaction,
-  Malformed,
   readAccounts,
   readBalance,
   readBlockhash,
@@ -17,214 +16,13 @@ import {
   readStatuses,
   readStored,
   readUserAccounts,
-  type SignatureStatus,
   type SimulationResult,
   type StoredTransaction,
   type UserAccounts,
 } from './responses.ts';
 import { readSendReply, type SendAttempts, type SendOutcome } from './send-outcome.ts';
 import { medianSlotTime, readPerformanceSamples, type SlotProgress } from './slots.ts';
-import { createJsonRpc, parseEndpointUrls, SEND, STATUSES } from './transport.ts';
-
-/**
- * The ledger as this agent uses it. One implementation speaks JSON-RPC to several endpoints; the simulation has another.
- * Every method has a deadline of its own, and throws AgentError `LEDGER__…` when no endpoint could answer. Commitment is `confirmed`.
- */
-export interface LedgerRpc {
-  /**
-   * The raw User accounts of one device (getProgramAccounts with memcmp at 0 and 83), and the slot of the answer. An answer of the wrong
-   * shape, owner or type is an error, never a shorter list.
-   */
-  usersOfDevice(
-    device: Address,
-    options: { readonly minContextSlot?: Slot },
-    signal: AbortSignal,
-  ): Promise<{ readonly slot: Slot; readonly accounts: ReadonlyMap<Address, Uint8Array> }>;
-  /**
-   * Accounts by address, `null` where there is none; any number of addresses (100 a request).
-   *
-   * `verifyAccounts` throws AgentError for accounts that no endpoint of the right ledger should have so. The next endpoint is asked then:
-   * when it passes, the first one is quarantined until it passes too; when all that serve fail, the error is thrown.
-   */
-  accounts(
-    addresses: readonly Address[],
-    signal: AbortSignal,
-    options?: { readonly verifyAccounts?: (accounts: readonly (AccountInfo | null)[]) => void },
-  ): Promise<{ readonly slot: Slot; readonly accounts: readonly (AccountInfo | null)[] }>;
-  balance(address: Address, signal: AbortSignal): Promise<Lamports>;
-  /** Slot and block height are of the same moment and endpoint. The blockhash is valid for 150 blocks at most, whatever a node answers. */
-  latestBlockhash(
-    signal: AbortSignal,
-  ): Promise<{ readonly slot: Slot; readonly blockhash: string; readonly lastValidBlockHeight: bigint; readonly blockHeight: bigint }>;
-  /**
-   * Offers the signed transaction to every healthy endpoint, and returns the outcome of all attempts so far, those of earlier calls included.
-   * It returns at the first endpoint that accepts; the other attempts go on, and `attempts` follows them. A node from before `minContextSlot`
-   * refuses the preflight, because it may not know a user that exists. Throws only for an aborted signal.
-   */
-  sendTransaction(
-    attempts: SendAttempts,
-    options: { readonly skipPreflight: boolean; readonly minContextSlot?: Slot },
-    signal: AbortSignal,
-  ): Promise<SendOutcome>;
-  /** sigVerify off, blockhash replaced. */
-  simulateTransaction(wire: Uint8Array, signal: AbortSignal, options?: { readonly minContextSlot?: Slot }): Promise<SimulationResult>;
-  /** In the order asked, `null` where the status cache has none; up to 256 a request. */
-  signatureStatuses(
-    signatures: readonly string[],
-    signal: AbortSignal,
-  ): Promise<{ readonly slot: Slot; readonly statuses: readonly (SignatureStatus | null)[] }>;
-  /**
-   * Evidence for or against expiry: the block height, and after it the statuses from the whole history, both of one endpoint, the second not
-   * from before the first. A null status whose last valid height is below `blockHeight` can never land.
-   *
-   * An error, a time-out or -32011 (no transaction history) proves nothing: the next endpoint is asked for both. Where none that answers has a
-   * history, the status cache of one is read instead. It holds the last 300 slots or so, and a blockhash is valid for 150 blocks: within 300
-   * slots of the blockhash a null there proves as much as one from the history, that the transaction has not landed and never will. After that
-   * it proves only that it will not land any more; the accounts show whether it did.
-   */
-  checkExpiry(
-    signatures: readonly string[],
-    signal: AbortSignal,
-  ): Promise<{ readonly blockHeight: bigint; readonly statuses: readonly (SignatureStatus | null)[] }>;
-  /** Milliseconds a slot by getRecentPerformanceSamples; undefined when the node has no samples yet. */
-  recentSlotTimeMs(signal: AbortSignal): Promise<number | undefined>;
-  /** Block time of a slot, milliseconds since 1970, in whole seconds; undefined where the node has none for it. */
-  blockTime(slot: Slot, signal: AbortSignal): Promise<EpochMs | undefined>;
-  /** The newest slot and when the ledger last made progress; undefined before the first answer. Makes no request. */
-  slotProgress(): SlotProgress | undefined;
-  /** A write was confirmed, which is progress of the ledger, too. Makes no request. */
-  noteConfirmation(): void;
-  /** Ends sockets. Idempotent. */
-  close(): Promise<void>;
-}
-
-/** For all reads and sends: voted on by two thirds of the stake, and thirty slots younger than `finalized`. */
-const COMMITMENT = 'confirmed';
-const STATUSES_A_REQUEST = 256;
-
-/** Several nodes can share one host name, so the request demands the slot and the answer is checked for it. */
-async function askEpochInfo(endpoint: AskedEndpoint, minContextSlot: Slot | undefined, signal: AbortSignal) {
-  const request = { method: 'getEpochInfo', params: [{ commitment: COMMITMENT, minContextSlot: jsonSlot(minContextSlot) }] };
-  const info = await endpoint.ask(request, readEpochInfo, signal);
-  requireSlot(info.slot, minContextSlot, endpoint, request.method);
-  return info;
-}
-
-async function askStatuses(
-  endpoint: AskedEndpoint,
-  signatures: readonly string[],
-  searchTransactionHistory: boolean,
-  signal: AbortSignal,
-): Promise<{ readonly slot: Slot; readonly statuses: readonly (SignatureStatus | null)[] }> {
-  const parts = await inChunks(signatures, STATUSES_A_REQUEST, (chunk) => {
-    const request = { method: STATUSES, params: [chunk, { searchTransactionHistory }] };
-    return endpoint.ask(request, (result) => readStatuses(result, chunk.length), signal);
-  });
-  return { slot: oldest(parts), statuses: parts.flatMap(({ statuses }) => statuses) };
-}
-
-/** Throws EndpointError when the answer is older than the slot that was asked for. */
-function requireSlot(actual: Slot, wanted: Slot | undefined, endpoint: AskedEndpoint, method: string): void {
-  if (wanted !== undefined && actual < wanted)
-    throw minContextSlotNotReached(`its answer is of slot ${actual}, not of ${wanted} or later`, endpoint.url, method);
-}
-
-/** JSON has no bigint, and leaves out what is undefined. */
-function jsonSlot(slot: Slot | undefined): number | undefined {
-  return slot === undefined ? undefined : Number(slot);
-}
-
-/** One request after the other: the first one's connection is warm, and an endpoint that fails is no longer asked. An empty list is one request. */
-async function inChunks<T, R>(items: readonly T[], size: number, work: (chunk: readonly T[]) => Promise<R>): Promise<readonly [R, ...R[]]> {
-  const results: [R, ...R[]] = [await work(items.slice(0, size))];
-  for (let start = size; start < items.length; start += size) results.push(await work(items.slice(start, start + size)));
-  return results;
-}
-
-/** The slot that every part of an answer has reached. */
-function oldest([first, ...rest]: readonly [{ readonly slot: Slot }, ...{ readonly slot: Slot }[]]): Slot {
-  let least = first.slot;
-  for (const { slot } of rest) if (slot < least) least = slot;
-  return least;
-}
-
-/** One endpoint without failover: for commands that report on each of them. */
-export interface SingleEndpoint {
-  /** Without anything secret of its URL. */
-  readonly name: string;
-  /** One request. Throws AgentError `LEDGER__…`, or the signal's reason. */
-  readonly call: RpcCall;
-  /** Its confirmed slot and its latency. Throws as `call` does. */
-  probe(signal: AbortSignal): Promise<{
-    readonly slot: Slot;
-    /** From the request to the answer, milliseconds; the first one opens the connection, too. */
-    readonly latencyMs: number;
-  }>;
-  /** The genesis hash of its cluster, base58. Throws as `call` does. */
-  genesisHash(signal: AbortSignal): Promise<string>;
-  /** Idempotent. */
-  close(): Promise<void>;
-}
-
-/** For the few requests of a command, one of which may be for all users of the network: 11,000 of them have 150,000 values. */
-const COMMAND_BOUNDS = { connections: 2, maxWaiting: 64, maxResponseBytes: 16 << 20 };
-
-/**
- * Opens each endpoint by itself; `timeoutMs` bounds one request. The first request opens the first socket. Throws TypeError for a URL that cannot
- * be one of an RPC endpoint.
- */
-export function openEndpoints({
-  urls,
-  clock,
-  timeoutMs,
-}: {
-  readonly urls: readonly string[];
-  readonly clock: Clock;
-  readonly timeoutMs: number;
-}): readonly SingleEndpoint[] {
-  return parseEndpointUrls(urls).map((url) => {
-    const rpc = createJsonRpc({ url, clock, timeoutMs, ...COMMAND_BOUNDS });
-    const call: RpcCall = async (method, params, signal) => {
-      const reply = await rpc.call({ method, params }, signal);
-      signal.throwIfAborted();
-      if (reply.kind !== 'result') throw toEndpointError(reply, url, method).error;
-      return reply.value;
-    };
-    const ask = async <T>(method: string, params: readonly unknown[], read: (result: unknown) => T, signal: AbortSignal): Promise<T> => {
-      const result = await call(method, params, signal);
-      try {
-        return read(result);
-      } catch (error) {
-        throw error instanceof Malformed ? badAnswer(error.message, url, method).error : error;
-      }
-    };
-    return {
-      name: url.name,
-      call,
-      async probe(signal) {
-        const askedAt = clock.monotonic();
-        const { slot } = await ask('getEpochInfo', [{ commitment: 'confirmed' }], readEpochInfo, signal);
-        return { slot, latencyMs: clock.monotonic() - askedAt };
-      },
-      genesisHash: (signal) => ask('getGenesisHash', [], readGenesisHash, signal),
-      close: () => rpc.close(),
-    };
-  });
-}
-
-/** Resolves at the first endpoint that accepted, or when each one has answered. Rejects only for a bug. */
-function untilAccepted(attempts: SendAttempts, offers: readonly Promise<unknown>[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let open = offers.length;
-    if (open === 0) resolve();
-    for (const offer of offers) {
-      offer.then(() => {
-        open -= 1;
-        if (open === 0 || attempts.outcome().kind === 'accepted') resolve();
-      }, reject);
-    }
-  });
-}
+import { SEND, STATUSES } from './transport.ts';
 
 /*
  * The ledger over JSON-RPC.
@@ -237,58 +35,55 @@ function untilAccepted(attempts: SendAttempts, offers: readonly Promise<unknown>
 
 export type LedgerRpcOptions = EndpointsOptions & { readonly programId: Address };
 
+/** For all reads and sends: voted on by two thirds of the stake, and thirty slots younger than `finalized`. */
+const COMMITMENT = 'confirmed';
 /** A blockhash is good for the 150 blocks after its own (MAX_PROCESSING_AGE); old nodes report twice as many. */
 const BLOCKHASH_LIFE = 150n;
 const ACCOUNTS_A_REQUEST = 100;
-
-/** The transactions of the past, for commands: the agent itself reads none. Throws as LedgerRpc does; commitment is `confirmed`. */
-interface LedgerHistory {
-  /**
-   * The transactions that name `address`, the newest first, all of one endpoint, until one from before `since` or the end of its history.
-   * `isWhole`: the endpoint lists no older one. Throws AgentError `LEDGER__HISTORY_TOO_LONG` for more than 200,000.
-   */
-  transactionsOf(
-    address: Address,
-    since: EpochMs,
-    signal: AbortSignal,
-  ): Promise<{ readonly listed: readonly ListedTransaction[]; readonly isWhole: boolean }>;
-  /** One of them. An endpoint that lists it and does not have it is an error. */
-  storedTransaction(signature: string, signal: AbortSignal): Promise<StoredTransaction>;
-  /** The oldest slot that the endpoint has. */
-  firstAvailableSlot(signal: AbortSignal): Promise<Slot>;
-}
-
+const STATUSES_A_REQUEST = 256;
 const LISTED_A_REQUEST = 1_000;
 const MOST_PAGES = 200;
 
-/** The pages of one endpoint: another one's history may begin elsewhere. */
-async function askListed(endpoint: AskedEndpoint, address: Address, since: EpochMs, signal: AbortSignal) {
-  const listed: ListedTransaction[] = [];
-  for (let page = 0; page < MOST_PAGES; page += 1) {
-    const last = listed.at(-1);
-    const config = { limit: LISTED_A_REQUEST, before: last?.signature, commitment: COMMITMENT };
-    const request = { method: 'getSignaturesForAddress', params: [address, config] };
-    const found = await endpoint.ask(request, (result) => readListed(result, last?.slot), signal);
-    listed.push(...found);
-    if (found.length < LISTED_A_REQUEST) return { listed, isWhole: true };
-    if ((listed.at(-1)?.at ?? since) < since) return { listed, isWhole: false };
-  }
-  throw new AgentError('LEDGER__HISTORY_TOO_LONG', { address, most: MOST_PAGES * LISTED_A_REQUEST });
-}
+type Accounts = ReturnType<typeof readAccounts>;
+type Statuses = ReturnType<typeof readStatuses>;
 
-export interface LedgerRpcClient extends LedgerRpc, LedgerHistory {
-  /** The requests to each endpoint so far, in the order of the URLs. */
-  traffic(): readonly EndpointTraffic[];
-}
+/**
+ * The ledger as the running agent uses it. Every method has a deadline of its own, and throws AgentError `LEDGER__…` when no endpoint could
+ * answer. Commitment is `confirmed`.
+ */
+export type LedgerRpc = ReturnType<typeof createAgentMethods>;
 
-/** The LedgerRpc that speaks to a network. Opens no socket before the first call. Throws TypeError for an invalid URL. */
-export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
-  const { programId } = options;
+export type LedgerRpcClient = ReturnType<typeof createLedgerRpc>;
+
+/** Opens no socket before the first call. Throws TypeError for an invalid URL. */
+export function createLedgerRpc({ programId, ...options }: LedgerRpcOptions) {
   const endpoints = new Endpoints(options);
+  return {
+    ...createAgentMethods(endpoints, programId),
+    ...createHistoryMethods(endpoints),
+    /** The requests to each endpoint so far, in the order of the URLs. */
+    traffic: (): readonly EndpointTraffic[] => endpoints.traffic(),
+  };
+}
+
+/** One request to the first healthy endpoint that can answer it. */
+function askOne<T>(endpoints: Endpoints, method: string, params: readonly unknown[], read: (result: unknown) => T, signal: AbortSignal) {
+  return endpoints.onOne((endpoint, inner) => endpoint.ask({ method, params }, read, inner), signal);
+}
+
+function createAgentMethods(endpoints: Endpoints, programId: Address) {
   let lastUsers: UserAccounts['accounts'] = new Map();
 
   return {
-    async usersOfDevice(device, { minContextSlot }, signal) {
+    /**
+     * The raw User accounts of one device (getProgramAccounts with memcmp at 0 and 83), and the slot of the answer. An answer of the wrong
+     * shape, owner or type is an error, never a shorter list.
+     */
+    async usersOfDevice(
+      device: Address,
+      { minContextSlot }: { readonly minContextSlot?: Slot },
+      signal: AbortSignal,
+    ): Promise<UserAccounts> {
       const query = { programId, device };
       const config = {
         encoding: 'base64',
@@ -307,32 +102,38 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       return users;
     },
 
-    accounts(addresses, signal, { verifyAccounts } = {}) {
-      const read: EndpointWork<Awaited<ReturnType<LedgerRpc['accounts']>>> = async (endpoint, inner) => {
+    /**
+     * Accounts by address, `null` where there is none; any number of addresses (100 a request).
+     *
+     * `verifyAccounts` throws AgentError for accounts that no endpoint of the right ledger should have so. The next endpoint is asked then:
+     * when it passes, the first one is quarantined until it passes too; when all that serve fail, the error is thrown.
+     */
+    accounts(
+      addresses: readonly Address[],
+      signal: AbortSignal,
+      { verifyAccounts }: { readonly verifyAccounts?: (accounts: readonly (AccountInfo | null)[]) => void } = {},
+    ): Promise<Accounts> {
+      const read: EndpointWork<Accounts> = async (endpoint, inner) => {
         const parts = await inChunks(addresses, ACCOUNTS_A_REQUEST, (chunk) => {
           const request = { method: 'getMultipleAccounts', params: [chunk, { encoding: 'base64', commitment: COMMITMENT }] };
           return endpoint.ask(request, (result) => readAccounts(result, chunk.length), inner);
         });
         return { slot: oldest(parts), accounts: parts.flatMap(({ accounts }) => accounts) };
       };
+      if (verifyAccounts === undefined) return endpoints.onOne(read, signal);
+      const verifyCluster = (endpoint: AskedEndpoint): void => endpoints.verifyCluster(endpoint);
       return endpoints.onOne(
-        verifyAccounts === undefined
-          ? read
-          : verified(
-              read,
-              ({ accounts }) => verifyAccounts(accounts),
-              (endpoint) => endpoints.verifyCluster(endpoint),
-            ),
+        verified(read, ({ accounts }) => verifyAccounts(accounts), verifyCluster),
         signal,
       );
     },
 
-    async balance(address, signal) {
-      const request = { method: 'getBalance', params: [address, { commitment: COMMITMENT }] };
-      return (await endpoints.onOne((endpoint, inner) => endpoint.ask(request, readBalance, inner), signal)).value;
+    async balance(address: Address, signal: AbortSignal): Promise<Lamports> {
+      return (await askOne(endpoints, 'getBalance', [address, { commitment: COMMITMENT }], readBalance, signal)).value;
     },
 
-    latestBlockhash(signal) {
+    /** Slot and block height are of the same moment and endpoint. The blockhash is valid for 150 blocks at most, whatever a node answers. */
+    latestBlockhash(signal: AbortSignal) {
       return endpoints.onOne(async (endpoint, inner) => {
         const hash = await endpoint.ask({ method: 'getLatestBlockhash', params: [{ commitment: COMMITMENT }] }, readBlockhash, inner);
         // The height is read afterwards, and not from before the blockhash: a height that is too low would expire it too early.
@@ -343,7 +144,16 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       }, signal);
     },
 
-    async sendTransaction(attempts, { skipPreflight, minContextSlot }, signal) {
+    /**
+     * Offers the signed transaction to every healthy endpoint, and returns the outcome of all attempts so far, those of earlier calls included.
+     * It returns at the first endpoint that accepts; the other attempts go on, and `attempts` follows them. A node from before `minContextSlot`
+     * refuses the preflight, because it may not know a user that exists. Throws only for an aborted signal.
+     */
+    async sendTransaction(
+      attempts: SendAttempts,
+      { skipPreflight, minContextSlot }: { readonly skipPreflight: boolean; readonly minContextSlot?: Slot },
+      signal: AbortSignal,
+    ): Promise<SendOutcome> {
       signal.throwIfAborted();
       const config = {
         encoding: 'base64',
@@ -378,7 +188,12 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       return outcome;
     },
 
-    simulateTransaction(wire, signal, { minContextSlot } = {}) {
+    /** sigVerify off, blockhash replaced. */
+    simulateTransaction(
+      wire: Uint8Array,
+      signal: AbortSignal,
+      { minContextSlot }: { readonly minContextSlot?: Slot } = {},
+    ): Promise<SimulationResult> {
       const config = {
         encoding: 'base64',
         sigVerify: false,
@@ -386,15 +201,27 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
         commitment: COMMITMENT,
         minContextSlot: jsonSlot(minContextSlot),
       };
-      const request = { method: 'simulateTransaction', params: [toBase64(wire), config] };
-      return endpoints.onOne((endpoint, inner) => endpoint.ask(request, readSimulation, inner), signal);
+      return askOne(endpoints, 'simulateTransaction', [toBase64(wire), config], readSimulation, signal);
     },
 
-    signatureStatuses(signatures, signal) {
+    /** In the order asked, `null` where the status cache has none; up to 256 a request. */
+    signatureStatuses(signatures: readonly string[], signal: AbortSignal): Promise<Statuses> {
       return endpoints.onOne((endpoint, inner) => askStatuses(endpoint, signatures, false, inner), signal);
     },
 
-    async checkExpiry(signatures, signal) {
+    /**
+     * Evidence for or against expiry: the block height, and after it the statuses from the whole history, both of one endpoint, the second not
+     * from before the first. A null status whose last valid height is below `blockHeight` can never land.
+     *
+     * An error, a time-out or -32011 (no transaction history) proves nothing: the next endpoint is asked for both. Where none that answers has a
+     * history, the status cache of one is read instead. It holds the last 300 slots or so, and a blockhash is valid for 150 blocks: within 300
+     * slots of the blockhash a null there proves as much as one from the history, that the transaction has not landed and never will. After that
+     * it proves only that it will not land any more; the accounts show whether it did.
+     */
+    async checkExpiry(
+      signatures: readonly string[],
+      signal: AbortSignal,
+    ): Promise<Pick<Statuses, 'statuses'> & { readonly blockHeight: bigint }> {
       let historyFailed = false;
       const check = (searchHistory: boolean) =>
         endpoints.onOne(async (endpoint, inner) => {
@@ -410,21 +237,20 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
         return await check(true);
       } catch (error) {
         signal.throwIfAborted();
-        // Without its history a node still has the statuses of some 300 slots, twice the lifetime of a blockhash. And above the last valid height no
-        // transaction lands any more, so its users may be evaluated again in any case.
         if (historyFailed) return check(false);
         throw error;
       }
     },
 
-    recentSlotTimeMs(signal) {
-      const request = { method: 'getRecentPerformanceSamples', params: [30] };
-      return endpoints.onOne(async (endpoint, inner) => medianSlotTime(await endpoint.ask(request, readPerformanceSamples, inner)), signal);
+    /** Milliseconds a slot by getRecentPerformanceSamples; undefined when the node has no samples yet. */
+    async recentSlotTimeMs(signal: AbortSignal): Promise<number | undefined> {
+      return medianSlotTime(await askOne(endpoints, 'getRecentPerformanceSamples', [30], readPerformanceSamples, signal));
     },
 
-    async blockTime(slot, signal) {
+    /** Block time of a slot, milliseconds since 1970, in whole seconds; undefined where the node has none for it. */
+    blockTime(slot: Slot, signal: AbortSignal): Promise<EpochMs | undefined> {
       const request = { method: 'getBlockTime', params: [Number(slot)] };
-      const seconds = await endpoints.onOne(async (endpoint, inner) => {
+      return endpoints.onOne(async (endpoint, inner) => {
         try {
           return await endpoint.ask(request, readBlockTime, inner);
         } catch (error) {
@@ -432,12 +258,29 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
           throw error instanceof EndpointError ? new EndpointError(error.error, error.topic, { quarantine: false }) : error;
         }
       }, signal);
-      return seconds === undefined ? undefined : epochMs(seconds * 1_000);
     },
 
-    transactionsOf: (address, since, signal) => endpoints.onOne((endpoint, inner) => askListed(endpoint, address, since, inner), signal),
+    /** The newest slot and when the ledger last made progress; undefined before the first answer. Makes no request. */
+    slotProgress: (): SlotProgress | undefined => endpoints.slotProgress(),
+    /** A write was confirmed, which is progress of the ledger, too. Makes no request. */
+    noteConfirmation: (): void => endpoints.noteConfirmation(),
+    /** Ends sockets. Idempotent. */
+    close: (): Promise<void> => endpoints.close(),
+  };
+}
 
-    storedTransaction(signature, signal) {
+/** The transactions of the past, for commands: the agent itself reads none. */
+function createHistoryMethods(endpoints: Endpoints) {
+  return {
+    /**
+     * The transactions that name `address`, the newest first, all of one endpoint, until one from before `since` or the end of its history.
+     * `isWhole`: the endpoint lists no older one. Throws AgentError `LEDGER__HISTORY_TOO_LONG` for more than 200,000.
+     */
+    transactionsOf: (address: Address, since: EpochMs, signal: AbortSignal) =>
+      endpoints.onOne((endpoint, inner) => askListed(endpoint, address, since, inner), signal),
+
+    /** One of them. An endpoint that lists it and does not have it is an error. */
+    storedTransaction(signature: string, signal: AbortSignal): Promise<StoredTransaction> {
       const config = { encoding: 'base64', commitment: COMMITMENT, maxSupportedTransactionVersion: 0 };
       const request = { method: 'getTransaction', params: [signature, config] };
       return endpoints.onOne(async (endpoint, inner) => {
@@ -447,16 +290,85 @@ export function createLedgerRpc(options: LedgerRpcOptions): LedgerRpcClient {
       }, signal);
     },
 
-    firstAvailableSlot(signal) {
-      const request = { method: 'getFirstAvailableBlock', params: [] };
-      return endpoints.onOne((endpoint, inner) => endpoint.ask(request, (result) => toSlot(asCount(result, 'the slot')), inner), signal);
-    },
-
-    slotProgress: () => endpoints.slotProgress(),
-    noteConfirmation: () => endpoints.noteConfirmation(),
-    traffic: () => endpoints.traffic(),
-    close: () => endpoints.close(),
+    /** The oldest slot that the endpoint has. */
+    firstAvailableSlot: (signal: AbortSignal): Promise<Slot> =>
+      askOne(endpoints, 'getFirstAvailableBlock', [], (result) => toSlot(asCount(result, 'the slot')), signal),
   };
+}
+
+/** The pages of one endpoint: another one's history may begin elsewhere. */
+async function askListed(endpoint: AskedEndpoint, address: Address, since: EpochMs, signal: AbortSignal) {
+  const listed: ListedTransaction[] = [];
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const last = listed.at(-1);
+    const config = { limit: LISTED_A_REQUEST, before: last?.signature, commitment: COMMITMENT };
+    const request = { method: 'getSignaturesForAddress', params: [address, config] };
+    const found = await endpoint.ask(request, (result) => readListed(result, last?.slot), signal);
+    listed.push(...found);
+    if (found.length < LISTED_A_REQUEST) return { listed, isWhole: true };
+    if ((listed.at(-1)?.at ?? since) < since) return { listed, isWhole: false };
+  }
+  throw new AgentError('LEDGER__HISTORY_TOO_LONG', { address, most: MOST_PAGES * LISTED_A_REQUEST });
+}
+
+/** Several nodes can share one host name, so the request demands the slot and the answer is checked for it. */
+async function askEpochInfo(endpoint: AskedEndpoint, minContextSlot: Slot | undefined, signal: AbortSignal) {
+  const request = { method: 'getEpochInfo', params: [{ commitment: COMMITMENT, minContextSlot: jsonSlot(minContextSlot) }] };
+  const info = await endpoint.ask(request, readEpochInfo, signal);
+  requireSlot(info.slot, minContextSlot, endpoint, request.method);
+  return info;
+}
+
+async function askStatuses(
+  endpoint: AskedEndpoint,
+  signatures: readonly string[],
+  searchTransactionHistory: boolean,
+  signal: AbortSignal,
+): Promise<Statuses> {
+  const parts = await inChunks(signatures, STATUSES_A_REQUEST, (chunk) => {
+    const request = { method: STATUSES, params: [chunk, { searchTransactionHistory }] };
+    return endpoint.ask(request, (result) => readStatuses(result, chunk.length), signal);
+  });
+  return { slot: oldest(parts), statuses: parts.flatMap(({ statuses }) => statuses) };
+}
+
+/** Throws EndpointError when the answer is older than the slot that was asked for. */
+function requireSlot(actual: Slot, wanted: Slot | undefined, endpoint: AskedEndpoint, method: string): void {
+  if (wanted !== undefined && actual < wanted)
+    throw minContextSlotNotReached(`its answer is of slot ${actual}, not of ${wanted} or later`, endpoint.url, method);
+}
+
+/** JSON has no bigint, and leaves out what is undefined. */
+function jsonSlot(slot: Slot | undefined): number | undefined {
+  return slot === undefined ? undefined : Number(slot);
+}
+
+/** One request after the other: the first one's connection is warm, and an endpoint that fails is no longer asked. An empty list is one request. */
+async function inChunks<T, R>(items: readonly T[], size: number, work: (chunk: readonly T[]) => Promise<R>): Promise<readonly [R, ...R[]]> {
+  const results: [R, ...R[]] = [await work(items.slice(0, size))];
+  for (let start = size; start < items.length; start += size) results.push(await work(items.slice(start, start + size)));
+  return results;
+}
+
+/** The slot that every part of an answer has reached. */
+function oldest([first, ...rest]: readonly [{ readonly slot: Slot }, ...{ readonly slot: Slot }[]]): Slot {
+  let least = first.slot;
+  for (const { slot } of rest) if (slot < least) least = slot;
+  return least;
+}
+
+/** Resolves at the first endpoint that accepted, or when each one has answered. Rejects only for a bug. */
+function untilAccepted(attempts: SendAttempts, offers: readonly Promise<unknown>[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let open = offers.length;
+    if (open === 0) resolve();
+    for (const offer of offers) {
+      offer.then(() => {
+        open -= 1;
+        if (open === 0 || attempts.outcome().kind === 'accepted') resolve();
+      }, reject);
+    }
+  });
 }
 
 function toBase64(wire: Uint8Array): string {

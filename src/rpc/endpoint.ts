@@ -54,6 +54,17 @@ export function badAnswer(problem: string, url: EndpointUrl, method: string, res
   return toEndpointError({ kind: 'garbled', problem, text: wordsOf(result) }, url, method);
 }
 
+/** The result in a reply, as `read` reads it. Throws EndpointError for a reply without a result, and for one that is not what the method documents. */
+export function resultOf<T>(reply: RpcReply, method: string, url: EndpointUrl, read: (result: unknown) => T): T {
+  if (reply.kind !== 'result') throw toEndpointError(reply, url, method);
+  try {
+    return read(reply.value);
+  } catch (error) {
+    if (error instanceof Malformed) throw badAnswer(error.message, url, method, reply.value);
+    throw isAgentError(error) ? new EndpointError(error, method) : error;
+  }
+}
+
 /** The answer is older than the slot that was asked for. */
 export function minContextSlotNotReached(problem: string, url: EndpointUrl, method: string): EndpointError {
   return endpointError(minContextSlotVerdict, url, method, problem);
@@ -291,19 +302,14 @@ export class Endpoint {
   async ask<T>(request: RpcRequest, read: (result: unknown, endpoint: string) => T, signal: AbortSignal): Promise<T> {
     const askedAt = this.reads.now;
     const reply = await this.#rpc.call(request, signal);
-    if (reply.kind !== 'result') throw toEndpointError(reply, this.url, request.method);
-    try {
-      const value = read(reply.value, this.url.name);
+    return resultOf(reply, request.method, this.url, (result) => {
+      const value = read(result, this.url.name);
       this.reads.succeeded(request.method, askedAt);
       // So that it is back within a minute although nothing has to be sent. A pause of its sends goes on.
       if (this.sends.healthy || this.sends.due) this.sends.succeeded(request.method, askedAt);
       if (isRecord(value) && typeof value.slot === 'bigint') this.#noteSlot(this, slot(value.slot), request.method);
       return value;
-    } catch (error) {
-      if (error instanceof Malformed) throw badAnswer(error.message, this.url, request.method, reply.value);
-      if (isAgentError(error)) throw new EndpointError(error, request.method);
-      throw error;
-    }
+    });
   }
 
   /** The same for sendTransaction, whose errors carry meaning: `read` is given every reply. */

@@ -1,15 +1,16 @@
-export type { LedgerRpc } from './client.ts';
-export {
-  createLedgerRpc,
-  type LedgerRpcClient,
-  type LedgerRpcOptions,
-  openEndpoints,
-  type SingleEndpoint,
-} from './client.ts';
+export { createLedgerRpc, type LedgerRpc, type LedgerRpcClient, type LedgerRpcOptions } from './client.ts';
 export type { EndpointEvent } from './endpoint.ts';
 export { type EndpointTraffic, MAX_LAG_SLOTS } from './failover.ts';
 export { type AccountInfo, decodeOwned, type ListedTransaction, type SignatureStatus, type TransactionErrorJson } from './responses.ts';
 export { SendAttempts, type SendOutcome } from './send-outcome.ts';
+export {
+  openEndpoints,
+  type ProgramAccounts,
+  readEpoch,
+  readNetworkUsers,
+  readProgramAccounts,
+  type SingleEndpoint,
+} from './single-endpoint.ts';
 export { ROLLBACK_AFTER_MS, type SlotProgress, standstillSince } from './slots.ts';
 export {
   createJsonRpc,
@@ -21,12 +22,4 @@ export {
   type RpcReply,
   type RpcRequest,
 } from './transport.ts';
-export {
-  createUserViewReader,
-  type DeviceAuthority,
-  type ProgramAccounts,
-  readDeviceAuthority,
-  readEpoch,
-  readNetworkUsers,
-  readProgramAccounts,
-} from './users.ts';
+export { createUserViewReader, type DeviceAuthority, readDeviceAuthority } from './users.ts';

@@ -130,9 +130,9 @@ export function readBalance(result: unknown): { readonly slot: Slot; readonly va
   return { slot: at, value: lamports(asCount(value, 'the balance')) };
 }
 
-/** getBlockTime, seconds since 1970. Null where the node has none for the slot. */
-export function readBlockTime(result: unknown): number | undefined {
-  return result === null ? undefined : asSeconds(result, 'the block time');
+/** getBlockTime. Null where the node has none for the slot. */
+export function readBlockTime(result: unknown): EpochMs | undefined {
+  return readTime(result, 'the block time');
 }
 
 /** getMultipleAccounts with base64 encoding; as many as were asked for. */
@@ -276,21 +276,17 @@ export function readListed(result: unknown, atMost: Slot | undefined): readonly 
       signature: asText(entry.signature, 'signature'),
       slot: at,
       failed: readTransactionError(entry.err) !== null,
-      at: readTime(entry.blockTime),
+      at: readTime(entry.blockTime, 'blockTime'),
     };
   });
 }
 
-/** Seconds since 1970 as JSON-RPC has them, or null. */
-function readTime(value: unknown): EpochMs | undefined {
-  return value == null ? undefined : epochMs(1_000 * asSeconds(value, 'blockTime'));
-}
-
-/** Seconds since 1970 that a Date can hold. */
-function asSeconds(value: unknown, what: string): number {
+/** Seconds since 1970 that a Date can hold, or null. */
+function readTime(value: unknown, what: string): EpochMs | undefined {
+  if (value == null) return undefined;
   const seconds = asCount(value, what);
   if (seconds > 8_640_000_000_000) throw new Malformed(`${what} is ${seconds}, beyond all dates`);
-  return seconds;
+  return epochMs(1_000 * seconds);
 }
 
 /** An instruction that another program called, by indexes into the account keys of its transaction. */
@@ -333,7 +329,7 @@ export function readStored(result: unknown): StoredTransaction | undefined {
   const inner = meta.innerInstructions == null ? [] : asArray(meta.innerInstructions, 'innerInstructions');
   return {
     slot: slot(asCount(at, 'slot')),
-    at: readTime(blockTime),
+    at: readTime(blockTime, 'blockTime'),
     failed: readTransactionError(meta.err) !== null,
     wire: asBase64Data(transaction, 'the transaction'),
     loaded: [...asArray(writable, 'writable'), ...asArray(readonly, 'readonly')].map((address) => {

@@ -1,5 +1,5 @@
 import type { LedgerUser, LedgerView, VrfName } from '../bgp/index.ts';
-import { AgentError, type Clock, isAgentError, isRecord, type MonotonicMs, withDeadline } from '../lib/index.ts';
+import { AgentError, type Clock, isAgentError, type MonotonicMs, withDeadline } from '../lib/index.ts';
 import {
   AccountDataError,
   type Address,
@@ -7,18 +7,13 @@ import {
   type Device,
   decodeDevice,
   decodeTenant,
-  isAddress,
-  readUsers,
-  ServiceabilityError,
   type Slot,
   type User,
-  type UsersAnswer,
   UserType,
   ZERO_ADDRESS,
 } from '../serviceability/index.ts';
-import type { LedgerRpc, SingleEndpoint } from './client.ts';
-import type { AccountInfo } from './responses.ts';
-import { asArray, asBase64Data, asRecord, asSlotted, decodeOwned, Malformed } from './responses.ts';
+import type { LedgerRpc } from './client.ts';
+import { type AccountInfo, decodeOwned } from './responses.ts';
 import { RollbackWatch, SlotClock } from './slots.ts';
 
 /** A User with the bytes that it was decoded from. */
@@ -106,105 +101,6 @@ function decode(device: Address, data: Uint8Array): Device {
     if (!(error instanceof AccountDataError)) throw error;
     throw new AgentError('LEDGER__NOT_A_DEVICE', { device, problem: error.message }, { cause: error });
   }
-}
-
-interface NetworkUsersQuery {
-  /** In order of preference, at least one. */
-  readonly endpoints: readonly SingleEndpoint[];
-  readonly programId: Address;
-  /** Only the users of this device; absent: those of every device. */
-  readonly device?: Address;
-}
-
-/**
- * The users of a device or of the whole network (getProgramAccounts by account type, and by device where one is named), from the first endpoint
- * that succeeds. Throws AgentError: the endpoint's own, or LEDGER__NO_ENDPOINT with all their problems.
- */
-export function readNetworkUsers({ endpoints, ...query }: NetworkUsersQuery, signal: AbortSignal): Promise<UsersAnswer> {
-  return onFirst(endpoints, (endpoint) => readUsers({ ...query, rpc: endpoint.call }, signal), signal);
-}
-
-/** All accounts of a program at one slot. */
-export interface ProgramAccounts {
-  readonly slot: Slot;
-  readonly accounts: ReadonlyMap<Address, Uint8Array>;
-  /** Of the cluster that answered, base58. */
-  readonly genesisHash: string;
-}
-
-/**
- * Every account of the program in one answer (getProgramAccounts without a filter: about 4 MB for mainnet-beta), from the first endpoint that succeeds.
- * The answer may have 16 MB. Throws like readNetworkUsers; an account that is malformed or belongs to another program spoils the answer.
- */
-export function readProgramAccounts({ endpoints, programId }: NetworkUsersQuery, signal: AbortSignal): Promise<ProgramAccounts> {
-  const method = 'getProgramAccounts';
-  return onFirst(
-    endpoints,
-    async (endpoint) => {
-      const genesisHash = await endpoint.genesisHash(signal);
-      const result = await endpoint.call(method, [programId, { encoding: 'base64', commitment: 'confirmed', withContext: true }], signal);
-      try {
-        const { slot, value } = asSlotted(result);
-        const accounts = new Map<Address, Uint8Array>();
-        for (const entry of asArray(value, 'the list of accounts')) {
-          const { pubkey, account } = asRecord(entry, 'an account');
-          if (!isAddress(pubkey)) throw new Malformed('an account without an address');
-          const { owner, data } = asRecord(account, `account ${pubkey}`);
-          if (owner !== programId) throw new Malformed(`account ${pubkey} has another owner than the program`);
-          if (accounts.has(pubkey)) throw new Malformed(`account ${pubkey} is listed twice`);
-          accounts.set(pubkey, asBase64Data(data, `the data of ${pubkey}`));
-        }
-        return { slot, accounts, genesisHash };
-      } catch (error) {
-        if (!(error instanceof Malformed)) throw error;
-        throw new AgentError('LEDGER__BAD_ANSWER', { endpoint: endpoint.name, method, problem: error.message }, { cause: error });
-      }
-    },
-    signal,
-  );
-}
-
-/** The epoch of the ledger now, from the first endpoint that succeeds. Throws like readNetworkUsers. */
-export function readEpoch({ endpoints }: Pick<NetworkUsersQuery, 'endpoints'>, signal: AbortSignal): Promise<bigint> {
-  const method = 'getEpochInfo';
-  return onFirst(
-    endpoints,
-    async ({ name, call }) => {
-      const info = await call(method, [{ commitment: 'confirmed' }], signal);
-      const epoch = isRecord(info) ? info.epoch : undefined;
-      if (typeof epoch === 'number' && Number.isSafeInteger(epoch) && epoch >= 0) return BigInt(epoch);
-      throw new AgentError('LEDGER__BAD_ANSWER', { endpoint: name, method, problem: 'it has no epoch' });
-    },
-    signal,
-  );
-}
-
-async function onFirst<T>(
-  endpoints: readonly SingleEndpoint[],
-  read: (endpoint: SingleEndpoint) => Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
-  const problems: AgentError[] = [];
-  for (const endpoint of endpoints) {
-    try {
-      return await read(endpoint);
-    } catch (error) {
-      signal.throwIfAborted();
-      problems.push(asAgentError(error, endpoint.name));
-    }
-  }
-  const [first, ...rest] = problems;
-  if (first !== undefined && rest.length === 0) throw first;
-  throw new AgentError('LEDGER__NO_ENDPOINT', { problems: problems.map(({ message }) => message).join('; ') });
-}
-
-/** One malformed account spoils the answer; any other error is a bug. */
-function asAgentError(error: unknown, endpoint: string): AgentError {
-  if (isAgentError(error)) return error;
-  if (!(error instanceof ServiceabilityError) && !(error instanceof AccountDataError)) throw error;
-  // The SDK's own message says "malformed response" as well.
-  const problem = error.code === 'RPC__BAD_ANSWER' ? String(error.context.problem) : error.message;
-  return new AgentError('LEDGER__BAD_ANSWER', { endpoint, method: 'getProgramAccounts', problem }, { cause: error });
 }
 
 const GOOD_FOR_MS = 60_000;
