@@ -10,8 +10,15 @@ import {
   withDeadline,
 } from '../lib/index.ts';
 import { isAddress, type Slot } from '../serviceability/index.ts';
-import { type AskedEndpoint, Endpoint, EndpointError, type EndpointEvent, type EndpointWork } from './endpoint.ts';
-import { RateLimitedRpc, type RateLimiterCounts } from './refusals.ts';
+import {
+  type AskedEndpoint,
+  Endpoint,
+  EndpointError,
+  type EndpointEvent,
+  type EndpointWork,
+  RateLimitedRpc,
+  type RateLimiterCounts,
+} from './endpoint.ts';
 import { Malformed, readEpochInfo } from './responses.ts';
 import { type SlotProgress, SlotProgressWatch } from './slots.ts';
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve, SEND, STATUSES } from './transport.ts';
@@ -73,7 +80,15 @@ export class Endpoints {
     this.#clock = clock;
     this.#callTimeoutMs = callTimeoutMs;
     this.#all = parseEndpointUrls(urls).map((url) => {
-      const transport = openTransport({ url, clock, connections, maxWaiting: MOST_WAITING, timeoutMs, maxResponseBytes, resolve });
+      const transport = openTransport({
+        url,
+        clock,
+        connections,
+        maxWaiting: MOST_WAITING,
+        timeoutMs,
+        maxResponseBytes,
+        resolve,
+      });
       const rates = { requestsPerSecond, sendsPerSecond };
       const rpc = new RateLimitedRpc(transport, { rates, clock, timeoutMs, maxWaiting: MOST_WAITING });
       return new Endpoint(url, rpc, { clock, random, onEndpoint }, (endpoint, slot, method) => this.#slots.note(endpoint, slot, method));

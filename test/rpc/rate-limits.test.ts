@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { monotonicMs, systemClock } from '../../src/lib/index.ts';
+import { RateLimitedRpc } from '../../src/rpc/endpoint.ts';
 import { type JsonRpc, type RpcReply, SendAttempts } from '../../src/rpc/index.ts';
-import { RateLimitedRpc } from '../../src/rpc/refusals.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
 import { calm, OUR_KEY, rpcOver, slotted, wireOf } from './builders.ts';
 import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
