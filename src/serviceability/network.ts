@@ -84,6 +84,12 @@ export function formatNetworkV4(network: NetworkV4): string {
   return `${network.address}/${network.prefixLength}`;
 }
 
+/** The addresses of a network as numbers: the first one, whatever address the network is written with, and how many there are. */
+export function networkRange({ address, prefixLength }: NetworkV4): { readonly first: number; readonly count: number } {
+  const count = 2 ** (32 - prefixLength);
+  return { first: Math.floor(ipv4ToNumber(address) / count) * count, count };
+}
+
 /** The two ends of a user's tunnel. */
 export interface TunnelSides {
   /** The even address: the switch's. */

@@ -18,7 +18,7 @@ import {
   u32,
   u128,
 } from './borsh.ts';
-import { ipv4FromNumber, ipv4ToNumber } from './network.ts';
+import { ipv4FromNumber, networkRange } from './network.ts';
 import { AccountDataError, type Address, type Ipv4, type NetworkV4 } from './units.ts';
 
 /** The program's default for an account without the field. */
@@ -206,7 +206,7 @@ export function resourceCapacity({ allocator, bitmap }: ResourceExtension): numb
   const bits = bitmap.length * 8;
   switch (allocator.kind) {
     case 'addresses':
-      return Math.min(bits, 2 ** (32 - allocator.baseNet.prefixLength));
+      return Math.min(bits, networkRange(allocator.baseNet).count);
     case 'ids':
       return Math.min(bits, Math.max(0, allocator.rangeEnd - allocator.rangeStart));
     case 'unknown':
@@ -224,10 +224,8 @@ export function isAllocated(extension: ResourceExtension, index: number): boolea
 export function allocatedAddresses(extension: ResourceExtension): readonly Ipv4[] {
   const { allocator } = extension;
   if (allocator.kind !== 'addresses') return [];
-  const { address, prefixLength } = allocator.baseNet;
-  // The stored address may be unmasked, but bit 0 is the network's first address.
-  const base = prefixLength === 0 ? 0 : ipv4ToNumber(address) & (-1 << (32 - prefixLength));
-  return allocatedIndexes(extension).map((index) => ipv4FromNumber(base + index));
+  const { first } = networkRange(allocator.baseNet);
+  return allocatedIndexes(extension).map((index) => ipv4FromNumber(first + index));
 }
 
 /** The taken numbers, in order; empty for a pool of addresses. */

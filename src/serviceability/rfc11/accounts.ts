@@ -1,7 +1,7 @@
 import { decodeLink, decodeMulticastGroup, encodeLink, encodeMulticastGroup, type Link, type MulticastGroup } from '../accounts.ts';
-import { AccountReader, AccountWriter, key, type Layout, option, readFields, u8, u16, u32, writeFields } from '../borsh.ts';
-import { type FullInterface, INTERFACE_LAYOUT } from '../device.ts';
-import { ipv4FromNumber, ipv4ToNumber } from '../network.ts';
+import { AccountReader, AccountWriter, type Fields, key, type Layout, option, readFields, u8, u16, u32, writeFields } from '../borsh.ts';
+import { INTERFACE_LAYOUT } from '../device.ts';
+import { ipv4FromNumber, ipv4ToNumber, networkRange } from '../network.ts';
 import { type Address, type NetworkV4, ServiceabilityError } from '../units.ts';
 import { decodeUser, encodeUser, type User } from '../user.ts';
 
@@ -23,22 +23,16 @@ export const InterfaceType = { loopback: 1, physical: 2 } as const;
 export const InterfaceStatus = { activated: 3, unlinked: 6 } as const;
 
 /** RFC-11's Interface account: an interface in the deployed interface layout, with its slots. */
-export interface InterfaceAccount extends FullInterface {
-  readonly owner: Address;
-  readonly bumpSeed: number;
-  readonly devicePk: Address;
-  /** In the device's SegmentRoutingId. */
-  readonly segmentRoutingSlot: number | undefined;
-  /** In the device's DzIp. */
-  readonly dzIpSlot: number | undefined;
-}
+export interface InterfaceAccount extends Fields<typeof INTERFACE_ACCOUNT_LAYOUT> {}
 
-const INTERFACE_ACCOUNT_LAYOUT: Layout<InterfaceAccount> = {
+const INTERFACE_ACCOUNT_LAYOUT = {
   owner: key,
   bumpSeed: u8,
   devicePk: key,
   ...INTERFACE_LAYOUT,
+  /** In the device's SegmentRoutingId. */
   segmentRoutingSlot: option(u16),
+  /** In the device's DzIp. */
   dzIpSlot: option(u32),
 };
 
@@ -258,23 +252,17 @@ export const isReserved = ({ bitmap, reservedStart, reservedEnd }: IpBlockBitmap
   isWithinReserve(slot, bitmap.slots, reservedStart, reservedEnd);
 
 /** Number of slots in a block; 0 for a block smaller than a slot. */
-const slotsOfBlock = ({ prefixLength }: NetworkV4, slotSize: number): number => Math.floor(2 ** (32 - prefixLength - slotSize));
+const slotsOfBlock = (block: NetworkV4, slotSize: number): number => Math.floor(networkRange(block).count / 2 ** slotSize);
 
 /** The network of a slot: the block's base plus 2^slotSize addresses per slot. */
 export function slotNetwork({ block, slotSize }: IpBlockBitmap, slot: number): NetworkV4 {
-  return { address: ipv4FromNumber(baseOf(block) + slot * 2 ** slotSize), prefixLength: 32 - slotSize };
+  return { address: ipv4FromNumber(networkRange(block).first + slot * 2 ** slotSize), prefixLength: 32 - slotSize };
 }
 
 /** The slot of a network; undefined for a network outside this block. */
 export function networkSlot({ block, slotSize, bitmap }: IpBlockBitmap, { address, prefixLength }: NetworkV4): number | undefined {
-  const slot = (ipv4ToNumber(address) - baseOf(block)) / 2 ** slotSize;
+  const slot = (ipv4ToNumber(address) - networkRange(block).first) / 2 ** slotSize;
   return prefixLength === 32 - slotSize && Number.isInteger(slot) && slot >= 0 && slot < bitmap.slots ? slot : undefined;
-}
-
-/** The block's first address: the address of a NetworkV4 is not masked. */
-function baseOf({ address, prefixLength }: NetworkV4): number {
-  const size = 2 ** (32 - prefixLength);
-  return Math.floor(ipv4ToNumber(address) / size) * size;
 }
 
 const isWithinReserve = (slot: number, slots: number, start: number, end: number): boolean => slot < start || slot >= slots - end;
@@ -566,42 +554,44 @@ export const NO_SLOT = 0xffff_ffff;
 export const NO_ID_SLOT = 0xffff;
 
 /** The slots of a user. NO_SLOT and NO_ID_SLOT stand for a value outside its pool. */
-export interface UserSlots {
+export interface UserSlots extends Fields<typeof USER_SLOTS> {}
+
+const USER_SLOTS = {
   /** In the device's UserTunnelNet. */
-  readonly tunnelNetSlot: number;
+  tunnelNetSlot: u32,
   /** In the device's DzIp. */
-  readonly dzIpSlot: number;
+  dzIpSlot: u32,
   /** In the device's TunnelId. */
-  readonly tunnelIdSlot: number;
+  tunnelIdSlot: u16,
   /** The user's access pass. RFC-11 reads `user.accesspass_pk`, which the deployed layout lacks. */
-  readonly accessPassPk: Address;
-}
+  accessPassPk: key,
+};
 
 /** The slots of a link. NO_ID_SLOT stands for an id outside the pool. */
-export interface LinkSlots {
+export interface LinkSlots extends Fields<typeof LINK_SLOTS> {}
+
+const LINK_SLOTS = {
   /** In the network's LinkTunnelNet. */
-  readonly tunnelNetSlot: number;
+  tunnelNetSlot: u32,
   /** In the TunnelId of the device on side A. */
-  readonly tunnelIdSlotA: number;
+  tunnelIdSlotA: u16,
   /** In the TunnelId of the device on side Z, which RFC-11 calls b. */
-  readonly tunnelIdSlotB: number;
-}
+  tunnelIdSlotB: u16,
+};
 
 /** The slot of a multicast group. */
-export interface MulticastGroupSlots {
+export interface MulticastGroupSlots extends Fields<typeof MULTICAST_GROUP_SLOTS> {}
+
+const MULTICAST_GROUP_SLOTS = {
   /** In the network's Multicast. */
-  readonly multicastSlot: number;
-}
+  multicastSlot: u32,
+};
 
 /** An account in the deployed layout with RFC-11's slots; `slots` is undefined for an account that predates RFC-11. */
 export interface WithSlots<T, S> {
   readonly value: T;
   readonly slots: S | undefined;
 }
-
-const USER_SLOTS: Layout<UserSlots> = { tunnelNetSlot: u32, dzIpSlot: u32, tunnelIdSlot: u16, accessPassPk: key };
-const LINK_SLOTS: Layout<LinkSlots> = { tunnelNetSlot: u32, tunnelIdSlotA: u16, tunnelIdSlotB: u16 };
-const MULTICAST_GROUP_SLOTS: Layout<MulticastGroupSlots> = { multicastSlot: u32 };
 
 /** Bytes of a user's slot fields. */
 export const USER_SLOTS_LENGTH = 42;

@@ -1,7 +1,7 @@
 import type { Link } from '../accounts.ts';
 import { ZERO_ADDRESS } from '../address.ts';
 import type { Instruction } from '../instruction.ts';
-import { formatNetworkV4, ipv4FromNumber, ipv4ToNumber, UNSPECIFIED_IPV4, UNSPECIFIED_NETWORK } from '../network.ts';
+import { formatNetworkV4, ipv4FromNumber, networkRange, UNSPECIFIED_IPV4, UNSPECIFIED_NETWORK } from '../network.ts';
 import { type Address, append, type Ipv4, type NetworkV4 } from '../units.ts';
 import { type User, UserStatus } from '../user.ts';
 import {
@@ -207,11 +207,10 @@ const MOST_PARTS = 256;
 function* partsOf({ address, prefixLength }: NetworkV4, type: ResourceTypeName): Generator<NetworkV4> {
   const length = type === 'userTunnelNet' || type === 'linkTunnelNet' ? 31 : 32;
   if (prefixLength === 0) return;
-  const [size, partSize] = [2 ** (32 - prefixLength), 2 ** (32 - length)];
-  const larger = Math.max(size, partSize);
-  const first = Math.floor(ipv4ToNumber(address) / larger) * larger;
-  for (let at = 0; at < Math.min(larger / partSize, MOST_PARTS); at++)
-    yield { address: ipv4FromNumber(first + at * partSize), prefixLength: length };
+  const { first, count } = networkRange({ address, prefixLength: Math.min(prefixLength, length) });
+  const size = 2 ** (32 - length);
+  for (let at = 0; at < Math.min(count / size, MOST_PARTS); at++)
+    yield { address: ipv4FromNumber(first + at * size), prefixLength: length };
 }
 
 const claimOn = (extension: ResourceExtension | undefined, type: ResourceTypeName, slot: number) =>

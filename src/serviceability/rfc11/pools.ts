@@ -1,5 +1,5 @@
 import { ZERO_ADDRESS } from '../address.ts';
-import { formatNetworkV4, ipv4FromNumber, ipv4ToNumber } from '../network.ts';
+import { formatNetworkV4, ipv4FromNumber, networkRange } from '../network.ts';
 import { resourceExtensionAddress } from '../pda.ts';
 import {
   allocatedCount,
@@ -111,24 +111,16 @@ function deployedPools({ programId, deployedExtensions }: NetworkAccounts): read
 function deployedPool(account: Address, name: string, extension: DeployedExtension): Pool {
   const { allocator, associatedWith } = extension;
   const capacity = resourceCapacity(extension);
+  const { first, rangeOf, textOf, ...shown } = valuesOf(allocator);
   // The program takes the first address of a prefix for the device itself.
   const isReserved = (slot: number): boolean => name === 'DzPrefixBlock' && slot === 0;
-  const reserved = name === 'DzPrefixBlock' && capacity > 0 ? 1 : 0;
-  const base = allocator.kind === 'addresses' ? firstAddress(allocator.baseNet) : allocator.kind === 'ids' ? allocator.rangeStart : 0;
-  const inside = (first: number, count: number): readonly number[] | undefined =>
-    first >= base && first + count <= base + capacity ? Array.from({ length: count }, (_, index) => first - base + index) : undefined;
+  const reserved = capacity > 0 && isReserved(0) ? 1 : 0;
   return {
     layout: 'deployed',
     name,
     account,
     device: associatedWith === ZERO_ADDRESS ? undefined : associatedWith,
-    range:
-      allocator.kind === 'addresses'
-        ? formatNetworkV4(allocator.baseNet)
-        : allocator.kind === 'ids'
-          ? `${allocator.rangeStart}-${allocator.rangeEnd - 1}`
-          : `allocator ${allocator.tag}`,
-    unit: allocator.kind === 'addresses' ? 'addresses' : 'ids',
+    ...shown,
     capacity,
     reserved,
     taken: allocatedCount(extension) - (reserved === 1 && isAllocated(extension, 0) ? 1 : 0),
@@ -137,16 +129,45 @@ function deployedPool(account: Address, name: string, extension: DeployedExtensi
     isReserved,
     // The device itself holds the reserved one.
     freeReserved: () => [],
-    slotsOf: (value) =>
-      'id' in value
-        ? allocator.kind === 'ids'
-          ? inside(value.id, 1)
-          : undefined
-        : allocator.kind === 'addresses'
-          ? inside(firstAddress(value.network), addressesIn(value.network))
-          : undefined,
-    valueOf: (slot) => (allocator.kind === 'addresses' ? ipv4FromNumber(base + slot) : String(base + slot)),
+    slotsOf(value) {
+      const values = rangeOf(value);
+      if (values === undefined || values.first < first || values.first + values.count > first + capacity) return undefined;
+      return Array.from({ length: values.count }, (_, index) => values.first - first + index);
+    },
+    valueOf: (slot) => textOf(first + slot),
   };
+}
+
+/** The values of a deployed pool, all of them as numbers. */
+interface DeployedValues extends Pick<Pool, 'unit' | 'range'> {
+  /** Of slot 0. */
+  readonly first: number;
+  /** Undefined for a value of another kind. */
+  rangeOf(value: PoolValue): ReturnType<typeof networkRange> | undefined;
+  textOf(value: number): string;
+}
+
+function valuesOf(allocator: DeployedExtension['allocator']): DeployedValues {
+  switch (allocator.kind) {
+    case 'addresses':
+      return {
+        unit: 'addresses',
+        range: formatNetworkV4(allocator.baseNet),
+        first: networkRange(allocator.baseNet).first,
+        rangeOf: (value) => ('network' in value ? networkRange(value.network) : undefined),
+        textOf: ipv4FromNumber,
+      };
+    case 'ids':
+      return {
+        unit: 'ids',
+        range: `${allocator.rangeStart}-${allocator.rangeEnd - 1}`,
+        first: allocator.rangeStart,
+        rangeOf: (value) => ('id' in value ? { first: value.id, count: 1 } : undefined),
+        textOf: String,
+      };
+    case 'unknown':
+      return { unit: 'ids', range: `allocator ${allocator.tag}`, first: 0, rangeOf: () => undefined, textOf: String };
+  }
 }
 
 function draftedPools({ draftedExtensions }: NetworkAccounts): readonly Pool[] {
@@ -191,13 +212,14 @@ function draftedNetworkPool(account: Address, extension: ResourceExtension, type
     slotsOf(value) {
       if (!('network' in value)) return undefined;
       // A single address lies in the slot of its /31.
+      const { address, prefixLength } = value.network;
+      const { first, count } = networkRange({ address, prefixLength: Math.min(prefixLength, slotLength) });
       const size = 2 ** (32 - slotLength);
-      const first = Math.floor(firstAddress(value.network) / size) * size;
-      const count = Math.ceil((firstAddress(value.network) + addressesIn(value.network) - first) / size);
-      const slots = Array.from({ length: Math.min(count, MAX_SLOTS_A_VALUE) }, (_, index) =>
+      if (count / size > MAX_SLOTS_A_VALUE) return undefined;
+      const slots = Array.from({ length: count / size }, (_, index) =>
         pool.slotOf({ address: ipv4FromNumber(first + index * size), prefixLength: slotLength }),
       );
-      return slots.every((slot) => slot !== undefined) && count <= MAX_SLOTS_A_VALUE ? slots : undefined;
+      return slots.every((slot) => slot !== undefined) ? slots : undefined;
     },
     valueOf(slot) {
       const value = pool.networkOf(slot);
@@ -227,18 +249,10 @@ function commonOf(
   };
 }
 
-/** The network's first address as a number; the address of a NetworkV4 is not masked. */
-function firstAddress({ address, prefixLength }: NetworkV4): number {
-  const size = 2 ** (32 - prefixLength);
-  return Math.floor(ipv4ToNumber(address) / size) * size;
-}
-
-/** The number of addresses of the network. */
-const addressesIn = ({ prefixLength }: NetworkV4): number => 2 ** (32 - prefixLength);
-
 /** Whether the two networks have an address in common. */
 export function networksOverlap(a: NetworkV4, b: NetworkV4): boolean {
-  return firstAddress(a) < firstAddress(b) + addressesIn(b) && firstAddress(b) < firstAddress(a) + addressesIn(a);
+  const [one, other] = [networkRange(a), networkRange(b)];
+  return one.first < other.first + other.count && other.first < one.first + one.count;
 }
 
 /** The networks that no other one of the list contains, each once: a pool of these gives out each address once. */
