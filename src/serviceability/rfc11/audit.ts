@@ -4,9 +4,9 @@ import { currentInterfaces, type Device, type KnownInterface } from '../device.t
 import { formatNetworkV4, UNSPECIFIED_IPV4 } from '../network.ts';
 import { type Address, append, type Ipv4, type NetworkV4 } from '../units.ts';
 import type { User } from '../user.ts';
-import { InterfaceType, NO_ID_SLOT, NO_SLOT, RESOURCE_LABEL, type ResourceTypeName } from './accounts.ts';
+import { InterfaceType, type NetworkAccounts, NO_ID_SLOT, NO_SLOT } from './accounts.ts';
 import { listPools, networksOverlap, type Pool, type PoolLayout, type PoolValue } from './pools.ts';
-import type { NetworkAccounts } from './state.ts';
+import { RESOURCE_LABEL, type ResourceTypeName } from './resource-extension.ts';
 
 /*
  * Every entity against every bit, in both layouts:

@@ -3,16 +3,6 @@ import type { AccountMeta, Instruction } from '../instruction.ts';
 import { accessPassAddress } from '../pda.ts';
 import { type Address, type Ipv4, ServiceabilityError } from '../units.ts';
 import {
-  DZ_IP_RESERVED,
-  IdType,
-  IpBlockType,
-  networkPool,
-  type ResourceExtension,
-  SEGMENT_ROUTING_IDS,
-  TUNNEL_IDS,
-  UNRESERVED,
-} from './accounts.ts';
-import {
   type CreateDeviceArgs,
   type CreateInterfaceArgs,
   type CreateLinkArgs,
@@ -29,6 +19,16 @@ import {
   resourceExtensionAddress,
   userAddress,
 } from './instructions.ts';
+import {
+  DZ_IP_RESERVED,
+  IdType,
+  IpBlockType,
+  networkPool,
+  type ResourceExtension,
+  SEGMENT_ROUTING_IDS,
+  TUNNEL_IDS,
+  UNRESERVED,
+} from './resource-extension.ts';
 
 /*
  * A builder for each of RFC-11's instructions. Accounts follow RFC-11's order; required accounts that it omits come last: GlobalState for the

@@ -13,4 +13,4 @@ export * from './instructions.ts';
 export * from './logs.ts';
 export * from './plan.ts';
 export * from './pools.ts';
-export * from './state.ts';
+export * from './resource-extension.ts';

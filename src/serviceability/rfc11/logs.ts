@@ -1,7 +1,7 @@
 import { decodeBase64 } from '../address.ts';
 import type { Address } from '../units.ts';
-import { type ResourceTypeName, resourceTypeOfLabel } from './accounts.ts';
 import { Rfc11Instruction, type Rfc11InstructionName } from './instructions.ts';
+import { type ResourceTypeName, resourceTypeOfLabel } from './resource-extension.ts';
 
 /** One value that an instruction allocated, or one slot that it freed. */
 export interface LoggedSlot {

@@ -4,6 +4,11 @@ import type { Instruction } from '../instruction.ts';
 import { formatNetworkV4, ipv4FromNumber, networkRange, UNSPECIFIED_IPV4, UNSPECIFIED_NETWORK } from '../network.ts';
 import { type Address, append, type Ipv4, type NetworkV4 } from '../units.ts';
 import { type User, UserStatus } from '../user.ts';
+import { createPassFinder, type NetworkAccounts, NO_ID_SLOT, NO_SLOT } from './accounts.ts';
+import { createDzIpOrigins, heldByLoopbacks } from './audit.ts';
+import { backfillEntitySlots, createResourceExtension, DEVICE_BITMAPS, NETWORK_BITMAPS, setResourceState } from './builders.ts';
+import { globalStateAddress, resourceExtensionAddress } from './instructions.ts';
+import { networksOverlap, withoutNested } from './pools.ts';
 import {
   DZ_IP_RESERVED,
   decodeResourceExtension,
@@ -12,8 +17,6 @@ import {
   IpBlockType,
   type IpBlockTypeName,
   idPool,
-  NO_ID_SLOT,
-  NO_SLOT,
   networkPool,
   newIdBitmap,
   newIpBlockBitmap,
@@ -25,12 +28,7 @@ import {
   SEGMENT_ROUTING_IDS,
   TUNNEL_IDS,
   UNRESERVED,
-} from './accounts.ts';
-import { createDzIpOrigins, heldByLoopbacks } from './audit.ts';
-import { backfillEntitySlots, createResourceExtension, DEVICE_BITMAPS, NETWORK_BITMAPS, setResourceState } from './builders.ts';
-import { globalStateAddress, resourceExtensionAddress } from './instructions.ts';
-import { networksOverlap, withoutNested } from './pools.ts';
-import { createPassFinder, type NetworkAccounts } from './state.ts';
+} from './resource-extension.ts';
 
 /*
  * RFC-11's migration of a network from before it, phases 2 to 4, computed from the network's accounts:

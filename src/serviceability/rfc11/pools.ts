@@ -9,6 +9,7 @@ import {
   resourceCapacity,
 } from '../program-accounts.ts';
 import type { Address, NetworkV4 } from '../units.ts';
+import type { NetworkAccounts } from './accounts.ts';
 import {
   decodeResourceExtension,
   IdType,
@@ -21,8 +22,7 @@ import {
   RESOURCE_LABEL,
   type ResourceExtension,
   type ResourcePool,
-} from './accounts.ts';
-import type { NetworkAccounts } from './state.ts';
+} from './resource-extension.ts';
 
 /** Which design a pool belongs to: the deployed program's, with an account a pool, or RFC-11's draft, with an account a device. */
 export type PoolLayout = 'deployed' | 'drafted';
