@@ -10,7 +10,6 @@ export * from './accounts.ts';
 export * from './audit.ts';
 export * from './builders.ts';
 export * from './instructions.ts';
-export * from './logs.ts';
 export * from './plan.ts';
 export * from './pools.ts';
 export * from './resource-extension.ts';
