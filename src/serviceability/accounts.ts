@@ -1,24 +1,156 @@
 import {
+  type AccountReader,
+  type AccountWriter,
   absentAs,
+  accountType,
   bool,
   decodeAs,
   encodeAs,
   type FieldCodec,
   type Fields,
   f64,
+  i64,
   ipv4,
   key,
   keys,
   nanosecondsField,
   network,
   statusField,
+  struct,
   text,
   u8,
   u16,
   u32,
   u64,
   u128,
+  vector,
 } from './borsh.ts';
+import { type Device, decodeDevice, encodeDevice } from './device.ts';
+import {
+  decodeGlobalConfig,
+  decodeGlobalState,
+  decodeProgramConfig,
+  decodeResourceExtension,
+  encodeGlobalConfig,
+  encodeGlobalState,
+  encodeProgramConfig,
+  encodeResourceExtension,
+  type GlobalConfig,
+  type GlobalState,
+  type ProgramConfig,
+  type ResourceExtension,
+} from './program-accounts.ts';
+import { AccountDataError, type Address } from './units.ts';
+import { decodeUser, encodeUser, type User } from './user.ts';
+
+/*
+ * The accounts that a network has many of, but for its users (user.ts) and devices (device.ts). At the end, an account of any type.
+ */
+
+/** A seat on a feed, 52 bytes inside an AccessPass. */
+export interface FeedSeat extends Fields<typeof SEAT> {}
+
+const SEAT = {
+  feedKey: key,
+  maxUsers: u8,
+  maxFutureUsers: u8,
+  currentUsers: u8,
+  /** Day of the month. */
+  anniversaryDay: u8,
+  /** Unix time, seconds. */
+  windowEnd: i64,
+  /** Unix time, seconds. */
+  terminatesAt: i64,
+};
+
+/** What an access pass is for. An unknown tag ends the readable part of the pass, because the length of its payload is unknown. */
+export type AccessPassKind =
+  | { readonly kind: 'prepaid' }
+  | { readonly kind: 'solana-validator'; readonly key: Address }
+  | { readonly kind: 'solana-rpc'; readonly key: Address }
+  | { readonly kind: 'others'; readonly texts: readonly [string, string] }
+  | { readonly kind: 'edge-seat'; readonly seats: readonly FeedSeat[] }
+  | { readonly kind: 'unknown'; readonly tag: number };
+
+/** Byte values of the kind's tag. */
+const TAG = { prepaid: 0, 'solana-validator': 1, 'solana-rpc': 2, others: 3, 'edge-seat': 4 } as const;
+const seats = /* @__PURE__ */ vector(struct(SEAT), 52);
+
+const accessPassKindField: FieldCodec<AccessPassKind> = { read: readKind, write: writeKind };
+
+function readKind(reader: AccountReader): AccessPassKind {
+  const tag = reader.u8();
+  switch (tag) {
+    case TAG.prepaid:
+      return { kind: 'prepaid' };
+    case TAG['solana-validator']:
+      return { kind: 'solana-validator', key: reader.key() };
+    case TAG['solana-rpc']:
+      return { kind: 'solana-rpc', key: reader.key() };
+    case TAG.others:
+      return { kind: 'others', texts: [reader.text(), reader.text()] };
+    case TAG['edge-seat']:
+      return { kind: 'edge-seat', seats: seats.read(reader) };
+    default:
+      reader.cutHere();
+      return { kind: 'unknown', tag };
+  }
+}
+
+function writeKind(writer: AccountWriter, kind: AccessPassKind): void {
+  writer.u8(kind.kind === 'unknown' ? kind.tag : TAG[kind.kind]);
+  if (kind.kind === 'solana-validator' || kind.kind === 'solana-rpc') writer.key(kind.key);
+  if (kind.kind === 'others') writer.text(kind.texts[0]).text(kind.texts[1]);
+  if (kind.kind === 'edge-seat') seats.write(writer, kind.seats);
+}
+
+/** Byte values of AccessPass.status; any other byte is kept as it is. The program no longer sets the last one. */
+export const AccessPassStatus = { requested: 0, connected: 1, disconnected: 2, expired: 3 } as const;
+
+/** Bits of AccessPass.flags. */
+export const AccessPassFlag = { dzfLocked: 1, allowMultipleIp: 2 } as const;
+
+/** AccessPass.last_access_epoch of a pass that never expires. */
+export const UNLIMITED_EPOCH = (1n << 64n) - 1n;
+
+const u16OrOne = /* @__PURE__ */ absentAs(1, u16);
+
+/**
+ * The AccessPass account (type 11): the permission to create users. A field that the account is too short to hold reads as zero, except the
+ * two maxima: the program treats a pass without them as allowing one user of each kind.
+ */
+export interface AccessPass extends Fields<typeof ACCESS_PASS_LAYOUT> {}
+
+const ACCESS_PASS_LAYOUT = {
+  owner: key,
+  bumpSeed: u8,
+  accessPassType: accessPassKindField,
+  /** 0.0.0.0 allows any address. */
+  clientIp: ipv4,
+  userPayer: key,
+  /** The last epoch in which the pass is valid; UNLIMITED_EPOCH if it never expires. */
+  lastAccessEpoch: u64,
+  connectionCount: u16,
+  /** See AccessPassStatus. */
+  status: u8,
+  /** Multicast groups that users of this pass may send to. */
+  mgroupPubAllowlist: keys,
+  /** Multicast groups that users of this pass may receive. */
+  mgroupSubAllowlist: keys,
+  /** See AccessPassFlag. */
+  flags: u8,
+  tenantAllowlist: keys,
+  unicastUserCount: u16,
+  maxUnicastUsers: u16OrOne,
+  multicastUserCount: u16,
+  maxMulticastUsers: u16OrOne,
+};
+
+/** Reads an AccessPass account. Throws only AccountDataError, when the data is empty or of another type. */
+export const decodeAccessPass = (data: Uint8Array): AccessPass => decodeAs('accessPass', ACCESS_PASS_LAYOUT, data);
+
+/** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
+export const encodeAccessPass = (pass: AccessPass): Uint8Array => encodeAs('accessPass', ACCESS_PASS_LAYOUT, pass);
 
 /** Byte values of Contributor.status; any other byte is kept as it is. */
 export const ContributorStatus = { none: 0, activated: 1, suspended: 2, deleting: 3 } as const;
@@ -236,6 +368,29 @@ export const decodeMulticastGroup = (data: Uint8Array): MulticastGroup => decode
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export const encodeMulticastGroup = (group: MulticastGroup): Uint8Array => encodeAs('multicastGroup', MULTICAST_GROUP_LAYOUT, group);
 
+/** Byte values of Permission.status; any other byte is kept as it is. */
+export const PermissionStatus = { none: 0, activated: 1, suspended: 2 } as const;
+
+/** The Permission account (type 15): what one key may do. A field that the account is too short to hold reads as zero. */
+export interface Permission extends Fields<typeof PERMISSION_LAYOUT> {}
+
+const PERMISSION_LAYOUT = {
+  owner: key,
+  bumpSeed: u8,
+  /** See PermissionStatus. */
+  status: u8,
+  /** The key that is permitted. */
+  userPayer: key,
+  /** One bit a permission. */
+  permissions: u128,
+};
+
+/** Reads a Permission account. Throws only AccountDataError, when the data is empty or of another type. */
+export const decodePermission = (data: Uint8Array): Permission => decodeAs('permission', PERMISSION_LAYOUT, data);
+
+/** The account's 83 bytes. Throws ServiceabilityError for a value that its field cannot hold. */
+export const encodePermission = (permission: Permission): Uint8Array => encodeAs('permission', PERMISSION_LAYOUT, permission);
+
 /** How a tenant pays. Kind 0 is a flat rate per epoch; the layout of other kinds is unknown, and their fields read as zero. */
 export interface TenantBilling {
   readonly kind: number;
@@ -304,3 +459,115 @@ export const decodeTopology = (data: Uint8Array): Topology => decodeAs('topology
 
 /** The account's bytes in the current layout. Throws ServiceabilityError for a value that its field cannot hold. */
 export const encodeTopology = (topology: Topology): Uint8Array => encodeAs('topology', TOPOLOGY_LAYOUT, topology);
+
+/** The value of each type of account. */
+export interface AccountValues {
+  readonly globalState: GlobalState;
+  readonly globalConfig: GlobalConfig;
+  readonly location: Location;
+  readonly exchange: Exchange;
+  readonly device: Device;
+  readonly link: Link;
+  readonly user: User;
+  readonly multicastGroup: MulticastGroup;
+  readonly programConfig: ProgramConfig;
+  readonly contributor: Contributor;
+  readonly accessPass: AccessPass;
+  readonly resourceExtension: ResourceExtension;
+  readonly tenant: Tenant;
+  readonly permission: Permission;
+  readonly index: IndexEntry;
+  readonly topology: Topology;
+  readonly feed: Feed;
+}
+
+/** Where an account's bytes differ from the encoding of its value. */
+export interface UnreadBytes {
+  /** The first byte that differs, from 0. */
+  readonly offset: number;
+  /** The account's bytes from there on: empty for an older, shorter account; a newer program's fields for a longer one. */
+  readonly bytes: Uint8Array;
+}
+
+/** An account of a known type. */
+export interface KnownAccount<Type extends keyof AccountValues> {
+  readonly type: Type;
+  readonly value: AccountValues[Type];
+  /** Absent when the value encodes to the same bytes. */
+  readonly unread?: UnreadBytes;
+}
+
+/** An account of a type that this SDK does not know, or that the program refuses to read: all its bytes, including the type byte. */
+export interface UnknownAccount {
+  readonly type: 'unknown';
+  readonly data: Uint8Array;
+}
+
+/** Any account of the program. */
+export type Account = { readonly [Type in keyof AccountValues]: KnownAccount<Type> }[keyof AccountValues] | UnknownAccount;
+
+type Codec<T> = readonly [decode: (data: Uint8Array) => T, encode: (value: T) => Uint8Array];
+
+const CODECS: { readonly [Type in keyof AccountValues]: Codec<AccountValues[Type]> } = {
+  globalState: [decodeGlobalState, encodeGlobalState],
+  globalConfig: [decodeGlobalConfig, encodeGlobalConfig],
+  location: [decodeLocation, encodeLocation],
+  exchange: [decodeExchange, encodeExchange],
+  device: [decodeDevice, encodeDevice],
+  link: [decodeLink, encodeLink],
+  user: [decodeUser, encodeUser],
+  multicastGroup: [decodeMulticastGroup, encodeMulticastGroup],
+  programConfig: [decodeProgramConfig, encodeProgramConfig],
+  contributor: [decodeContributor, encodeContributor],
+  accessPass: [decodeAccessPass, encodeAccessPass],
+  resourceExtension: [decodeResourceExtension, encodeResourceExtension],
+  tenant: [decodeTenant, encodeTenant],
+  permission: [decodePermission, encodePermission],
+  index: [decodeIndexEntry, encodeIndexEntry],
+  topology: [decodeTopology, encodeTopology],
+  feed: [decodeFeed, encodeFeed],
+};
+
+/**
+ * Decodes an account of any type without loss: encodeAccount returns the same bytes, whatever the account's age, version and state.
+ * Throws only AccountDataError `ACCOUNT__EMPTY`, when there are no bytes.
+ */
+export function decodeAccount(data: Uint8Array): Account {
+  const type = accountType(data);
+  if (data.length === 0) throw new AccountDataError('ACCOUNT__EMPTY', { expected: 'serviceability' });
+  try {
+    if (type !== 'none') return decodeKnown(type, data);
+  } catch (error) {
+    if (!(error instanceof AccountDataError)) throw error;
+  }
+  return { type: 'unknown', data: new Uint8Array(data) };
+}
+
+/**
+ * The account's bytes, at the account's own length. To write a value in the current layout with all its fields, use the encoder of its type.
+ * Throws ServiceabilityError for a value that its field cannot hold.
+ */
+export function encodeAccount(account: Account): Uint8Array {
+  return account.type === 'unknown' ? new Uint8Array(account.data) : encodeKnown(account);
+}
+
+function decodeKnown<Type extends keyof AccountValues>(type: Type, data: Uint8Array): Account {
+  const [decode, encode]: Codec<AccountValues[Type]> = CODECS[type];
+  const value = decode(data);
+  const offset = firstDifference(data, encode(value));
+  const known: KnownAccount<Type> = offset === undefined ? { type, value } : { type, value, unread: { offset, bytes: data.slice(offset) } };
+  return known as Account;
+}
+
+function encodeKnown<Type extends keyof AccountValues>({ type, value, unread }: KnownAccount<Type>): Uint8Array {
+  const [, encode]: Codec<AccountValues[Type]> = CODECS[type];
+  const bytes = encode(value);
+  return unread === undefined ? bytes : Uint8Array.of(...bytes.subarray(0, unread.offset), ...unread.bytes);
+}
+
+/** The first offset at which the bytes differ; undefined when they are equal. */
+function firstDifference(data: Uint8Array, encoded: Uint8Array): number | undefined {
+  let offset = 0;
+  while (offset < data.length && data[offset] === encoded[offset]) offset++;
+  return offset === data.length && offset === encoded.length ? undefined : offset;
+}

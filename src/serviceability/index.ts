@@ -7,8 +7,6 @@
  *   instruction  ──► decodeInstruction             ──► its name and arguments
  *   an error     ──► parseTransactionFailure       ──► which instruction failed, and what the program meant
  */
-export * from './access.ts';
-export * from './account.ts';
 export * from './accounts.ts';
 export { address, addressBytes, addressOf, isAddress, SYSTEM_PROGRAM_ID, ZERO_ADDRESS } from './address.ts';
 export * from './batches.ts';

@@ -1,5 +1,6 @@
-import { type AccessPass, decodeAccessPass } from '../access.ts';
 import {
+  type AccessPass,
+  decodeAccessPass,
   decodeLink,
   decodeMulticastGroup,
   decodeTenant,
