@@ -255,9 +255,19 @@ function fileValues(root: SettingNode, file: ConfigFile): Record<string, unknown
   const absolute = mapSettings(root, file.value, ({ meta }, value) =>
     meta.form === 'file' && typeof value === 'string' && PATH_SHAPE.test(value) ? resolve(folder, value) : value,
   );
-  const entries = isRecord(absolute) ? Object.entries(absolute) : [];
-  const isSection = (name: string): boolean => root.children.get(name)?.meta.form === 'section';
-  return Object.fromEntries(entries.map(([name, value]) => [name, value === null && isSection(name) ? {} : value]));
+  const value = withEmptySections(root, absolute);
+  return isRecord(value) ? { ...value } : {};
+}
+
+function withEmptySections(node: SettingNode, value: unknown): unknown {
+  if (node.meta.form !== 'section') return value;
+  if (value === null) return {};
+  if (!isRecord(value)) return value;
+  const entries = Object.entries(value).map(([name, inner]) => {
+    const child = node.children.get(name);
+    return [name, child === undefined ? inner : withEmptySections(child, inner)] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 function addPreset(value: Record<string, unknown>): void {
@@ -267,12 +277,16 @@ function addPreset(value: Record<string, unknown>): void {
   if (member(value.ledger, 'programId') === undefined) put(value, 'ledger.programId', network.programId);
 }
 
-/** Sets a value of at most two levels. Where the file has something else than a section, validation refuses that. */
+/** Sets a value. Where the file has something else than a section, validation refuses that. */
 function put(target: Record<string, unknown>, key: string, value: unknown): void {
-  const [head = '', tail] = key.split('.');
-  if (tail === undefined) target[head] = value;
-  else if (target[head] === undefined) target[head] = { [tail]: value };
-  else if (isRecord(target[head])) target[head] = { ...target[head], [tail]: value };
+  const [head = '', ...rest] = key.split('.');
+  const former = target[head];
+  if (rest.length === 0) target[head] = value;
+  else if (former === undefined || isRecord(former)) {
+    const section = { ...former };
+    put(section, rest.join('.'), value);
+    target[head] = section;
+  }
 }
 
 function secretsIn(node: SettingNode, value: unknown, where: string): readonly Problem[] {

@@ -1,6 +1,13 @@
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { configProblems, type LoadConfigOptions, loadConfig } from '../../src/config/index.ts';
+import {
+  configProblems,
+  environmentNameOf,
+  type LoadConfigOptions,
+  loadConfig,
+  plainSettings,
+  settingTree,
+} from '../../src/config/index.ts';
 import { temporaryFile, temporaryFolder } from './temporary-files.ts';
 
 const DEVICE = '8scDCsZDUCJQHTX7Ys6YPZdU2VPvpZRjrwJMFCv2mp4Q';
@@ -133,6 +140,7 @@ describe('defaults and presets', () => {
 
   test('a section with only comments is an empty section', () => {
     expect(load(`${MINIMAL}worker:\n  # maxInFlight: 3\nlog:\n`).config.worker.maxInFlight).toBe(256);
+    expect(load(`${MINIMAL}policy:\n  damping:\n    # mode: enforce\n`).config.policy.damping.mode).toBe('observe');
   });
 });
 
@@ -168,6 +176,21 @@ describe('which value wins', () => {
     expect([config.policy.refreshJitter, config.worker.skipPreflight, config.worker.minBalance]).toEqual([0.25, true, 5000n]);
     expect(config.collector.sources).toMatchObject([{ type: 'eapi', url: 'http://127.0.0.1:8080' }]);
   });
+});
+
+test('every setting with a default can be set by a flag and by a variable', () => {
+  const file = temporaryFile(`${MINIMAL}policy: { damping: { penalty: 900 } }\n`);
+  const settings = plainSettings(settingTree()).filter(({ default: standard }) => standard !== undefined && typeof standard !== 'object');
+  expect(settings.map(({ key }) => key)).toEqual(expect.arrayContaining(['policy.damping.mode', 'policy.downGrace', 'log.level']));
+  for (const { key, default: standard } of settings) {
+    const value = (of: unknown): unknown => key.split('.').reduce((section, name) => Object(section)[name], of);
+    const text = String(standard);
+    const byDefault = value(loadConfig({ file: temporaryFile(MINIMAL), environment: {} }).config);
+    expect([key, value(loadConfig({ file, environment: {}, flags: { [key]: text } }).config)]).toEqual([key, byDefault]);
+    expect([key, value(loadConfig({ file, environment: { [environmentNameOf(key)]: text } }).config)]).toEqual([key, byDefault]);
+  }
+  const both = loadConfig({ file, environment: {}, flags: { 'policy.damping.mode': 'enforce' } }).config.policy.damping;
+  expect(both).toMatchObject({ penalty: 900, mode: 'enforce' });
 });
 
 describe('where the file is looked for', () => {
