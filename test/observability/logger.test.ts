@@ -86,6 +86,12 @@ describe('JSON lines', () => {
     expect(lines.join()).not.toContain('hunter2');
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ password: '[hidden]', source: { community: '[hidden]', name: 'a' } });
   });
+
+  test('a secret is hidden at any depth', () => {
+    const { log, json } = logTo();
+    log.info('login', { source: { snmp: { user: 'a', password: 'hunter2' } } });
+    expect(json()[0].source).toEqual({ snmp: { user: 'a', password: '[hidden]' } });
+  });
 });
 
 test('in JSON small bigints are numbers and large ones strings, which no reader rounds', () => {
