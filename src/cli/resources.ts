@@ -1,37 +1,40 @@
 import { AgentError } from '../lib/index.ts';
 import { count, jsonLine, tableLines, tableStyle } from '../observability/index.ts';
 import { readEpoch, readProgramAccounts } from '../rpc/index.ts';
-import type { Address } from '../serviceability/index.ts';
+import { AccessPassStatus, type Address, UserStatus } from '../serviceability/index.ts';
 import {
   AUDIT_REMEDIES,
   type AuditFinding,
   type AuditFindingKind,
   auditPools,
+  createPassFinder,
   type Holder,
   listPools,
+  MAX_SWEPT_USERS,
   type NetworkAccounts,
   type Pool,
   readNetworkAccounts,
+  sweepExpiredUsers,
 } from '../serviceability/rfc11/index.ts';
 import { type CommandBody, type ExitCode, loadChosen } from './command.ts';
 import { openLedger } from './ledger.ts';
-import { deviceName, type NetworkReading, type ResourcesContext, type ResourcesOptions } from './resources-options.ts';
+import { deviceName, loadSigner, type NetworkReading, type ResourcesContext, type ResourcesOptions } from './resources-options.ts';
+import type { LabeledInstruction } from './resources-send.ts';
 
 /*
- *   resources ──► every account of the program, in one answer ──► NetworkAccounts ──► show, audit   (this file)
- *                                                                                ├──► migrate       (resources-migrate.ts)
- *                                                                                └──► sweep         (resources-sweep.ts)
+ *   resources ──► every account of the program, in one answer ──► NetworkAccounts ──► show, audit, sweep   (this file)
+ *                                                                                └──► migrate              (resources-migrate.ts)
  */
 
 type Action = (context: ResourcesContext) => Promise<ExitCode>;
 
-/** Each action of the command. What only one of them needs is loaded on demand. */
+/** Each action of the command. What plans and sends is loaded on demand. */
 const ACTIONS: { readonly [Name in ResourcesOptions['action']]: Action } = {
   show,
   audit,
   'migrate plan': async (context) => (await import('./resources-migrate.ts')).plan(context),
   'migrate apply': async (context) => (await import('./resources-migrate.ts')).apply(context),
-  sweep: async (context) => (await import('./resources-sweep.ts')).sweep(context),
+  sweep,
 };
 
 /** `dzd-telemetry resources`: the pools of a network, read from the ledger alone. */
@@ -183,4 +186,81 @@ function findingEvent(network: NetworkAccounts, finding: AuditFinding) {
   const { kind, layout = null, pool = null, device = null, value = null, count, holders, detail } = finding;
   const deviceCode = device === null ? null : (network.devices.get(device)?.code ?? null);
   return { event: 'finding', kind, layout, pool, device, deviceCode, value, count, holders, detail, remedy: AUDIT_REMEDIES[kind] };
+}
+
+/** An expired access pass with the users that it still lets in. */
+interface ExpiredPass {
+  readonly accessPass: Address;
+  readonly userPayer: Address;
+  readonly lastAccessEpoch: bigint;
+  readonly users: readonly Address[];
+}
+
+/** Expired passes that a sweep changes: with activated users, or not marked as expired yet. Ordered by address. Pure. */
+export function findExpired(
+  { accessPasses, users }: Pick<NetworkAccounts, 'accessPasses' | 'users'>,
+  epoch: bigint,
+): readonly ExpiredPass[] {
+  const expired = new Map([...accessPasses].filter(([, { lastAccessEpoch }]) => lastAccessEpoch < epoch));
+  const passOf = createPassFinder({ accessPasses });
+  const usersOf = new Map<Address, Address[]>([...expired.keys()].map((pass) => [pass, []]));
+  for (const [address, { value: user, slots }] of users) {
+    const own = slots === undefined ? passOf(user) : slots.accessPassPk;
+    if (own !== undefined && user.status === UserStatus.activated) usersOf.get(own)?.push(address);
+  }
+  return [...expired]
+    .flatMap(([accessPass, { userPayer, lastAccessEpoch, status }]) => {
+      const swept = (usersOf.get(accessPass) ?? []).sort();
+      const isDone = swept.length === 0 && status === AccessPassStatus.expired;
+      return isDone ? [] : [{ accessPass, userPayer, lastAccessEpoch, users: swept }];
+    })
+    .sort((a, b) => (a.accessPass < b.accessPass ? -1 : 1));
+}
+
+/** A pass without users is swept once, too, which marks it as expired. */
+function sweepSteps({ accessPass, users }: ExpiredPass, programId: Address, caller: Address): readonly LabeledInstruction[] {
+  return Array.from({ length: Math.max(1, Math.ceil(users.length / MAX_SWEPT_USERS)) }, (_, at) => {
+    const chunk = users.slice(at * MAX_SWEPT_USERS, (at + 1) * MAX_SWEPT_USERS);
+    return {
+      label: `SweepExpiredUsers of ${accessPass}`,
+      instruction: sweepExpiredUsers({ programId, accessPass, users: chunk, caller }),
+    };
+  });
+}
+
+/** `resources sweep`. Sends only with `--execute`. */
+async function sweep({ options, config, io, rpc, read, epoch }: ResourcesContext): Promise<ExitCode> {
+  const { programId } = config.ledger;
+  const now = await epoch();
+  const { network, slot } = await read();
+  const passes = findExpired(network, now);
+  const users = passes.reduce((sum, pass) => sum + pass.users.length, 0);
+  const swept = `${count(passes.length, 'expired access pass', 'expired access passes')} with ${count(users, 'activated user')}`;
+  const summary = { slot, epoch: now, passes: passes.length, users };
+  const isJson = options.output === 'json';
+  if (isJson) for (const pass of passes) io.stdout.write(jsonLine({ event: 'expired', ...pass }));
+  else if (passes.length > 0) {
+    const rows = passes.map((pass) => [pass.accessPass, pass.userPayer, String(pass.lastAccessEpoch), String(pass.users.length)]);
+    const head = ['ACCESS PASS', 'OWNER', 'LAST EPOCH', 'USERS'];
+    io.stdout.write(`${tableLines([head, ...rows], tableStyle(io.stdout, io.environment)).join('\n')}\n\n`);
+  }
+  if (!options.execute) {
+    io.stdout.write(
+      isJson
+        ? jsonLine({ event: 'dry-run', ...summary })
+        : `${swept} in epoch ${now}${passes.length === 0 ? '' : '; nothing was sent: repeat with --execute'}\n`,
+    );
+    return 0;
+  }
+  const signer = loadSigner(config, 'sweep');
+  const steps = passes.flatMap((pass) => sweepSteps(pass, programId, signer.address));
+  const { sendWithProgress } = await import('./resources-send.ts');
+  const sent = await sendWithProgress({ rpc, signer, groups: [steps] }, io);
+  if (sent === undefined) return 1;
+  io.stdout.write(
+    isJson
+      ? jsonLine({ event: 'swept', ...summary, confirmed: sent.confirmed })
+      : `${swept} swept in ${count(sent.confirmed, 'transaction')}\n`,
+  );
+  return 0;
 }

@@ -6,7 +6,7 @@ import { createLocalnet } from '../../localnet/index.ts';
 import { createSigner, FOUNDATION_SEED } from '../../localnet/ledger/index.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { resourcesCommand } from '../../src/cli/commands.ts';
-import { findExpired } from '../../src/cli/resources-sweep.ts';
+import { findExpired } from '../../src/cli/resources.ts';
 import { createAbortController, Stopped, systemClock } from '../../src/lib/index.ts';
 import {
   type AccessPass,
