@@ -158,29 +158,11 @@ class HistoryReader {
     const fromMs = untilMs - sinceMs;
     // What was reported shortly before the window stands at its beginning.
     const readFrom = epochMs(fromMs - validForMs);
-    const timeOf = ({ at, slot: of, signature }: ListedTransaction): EpochMs => {
-      if (at !== undefined) return at;
-      if (slotTimeMs === undefined) {
-        const problem = `transaction ${signature} has no block time, and the endpoint reports no slot times`;
-        throw new AgentError('LEDGER__BAD_ANSWER', { endpoint: 'in use', method: 'getSignaturesForAddress', problem });
-      }
-      return epochMs((time.blockAt ?? untilMs) - Number(slot - of) * slotTimeMs);
-    };
-
-    // Users of one batch share their transactions.
-    const known = new Map<string, ListedTransaction>();
-    const shared = (each: ListedTransaction): ListedTransaction => {
-      const found = known.get(each.signature) ?? each;
-      if (known.size <= MOST_TRANSACTIONS) known.set(each.signature, found);
-      return found;
-    };
-    const lists = await this.#inParallel(users, 'users', async ({ address }) => {
-      const { listed, isWhole } = await rpc.transactionsOf(address, readFrom, signal);
-      return { listed: listed.map(shared), isWhole };
-    });
+    const timeOf = (transaction: ListedTransaction): EpochMs =>
+      transaction.at ?? estimatedTime(transaction, { slot, at: time.blockAt ?? untilMs }, slotTimeMs);
+    const lists = await this.#listAll(users, readFrom);
     const wanted = lists.map(({ listed }) => listed.filter((each) => !each.failed && timeOf(each) >= readFrom));
     const transactions = [...new Set(wanted.flat())];
-    const untimed = transactions.filter(({ at }) => at === undefined).length;
     if (transactions.length > MOST_TRANSACTIONS)
       throw new AgentError('LEDGER__HISTORY_TOO_LONG', { address: `these ${users.length} users`, most: MOST_TRANSACTIONS });
     const subjects = new Set(users.map(({ address }) => address));
@@ -207,14 +189,24 @@ class HistoryReader {
       const lastReport = own.findLast(({ kind }) => kind === 'report');
       return { ...subject, ...availabilityOf(periods), periods, lastReport, gap: missing(subject, own, slot) };
     });
-    const isCutOff = histories.some(({ periods }) => periods.some(({ reason }) => reason === 'before-history'));
-    const begins = isCutOff
-      ? `the history of this endpoint begins at ${iso(historyFromMs ?? untilMs)}; add one that goes back further to ledger.rpcUrls`
-      : undefined;
-    const estimated =
-      untimed === 0 ? undefined : `${untimed} transactions have no block time: their times are estimated from the slot time of now`;
-    const notes = [time.note, begins, estimated, ...histories.map(({ gap }) => gap)].filter((note) => note !== undefined);
+    const untimed = transactions.filter(({ at }) => at === undefined).length;
+    const notes = [time.note, ...notesOf(histories, historyFromMs ?? untilMs, untimed)].filter((note) => note !== undefined);
     return { slot, fromMs, untilMs, validForMs, users: histories, transactions: transactions.length, notes };
+  }
+
+  /** The transactions of each user. Users of one batch share theirs, so each transaction is kept once. */
+  async #listAll(users: readonly Subject[], from: EpochMs) {
+    const { rpc, signal } = this.#options;
+    const known = new Map<string, ListedTransaction>();
+    const shared = (each: ListedTransaction): ListedTransaction => {
+      const found = known.get(each.signature) ?? each;
+      if (known.size <= MOST_TRANSACTIONS) known.set(each.signature, found);
+      return found;
+    };
+    return this.#inParallel(users, 'users', async ({ address }) => {
+      const { listed, isWhole } = await rpc.transactionsOf(address, from, signal);
+      return { listed: listed.map(shared), isWhole };
+    });
   }
 
   /** When the endpoint's first block was made; undefined where it does not say. */
@@ -300,6 +292,27 @@ class Patience {
       }
     }
   }
+}
+
+/** The time of a transaction without a block time, by its distance in slots from a slot whose time is known. */
+function estimatedTime(
+  { slot, signature }: ListedTransaction,
+  known: { readonly slot: Slot; readonly at: number },
+  slotTimeMs: number | undefined,
+): EpochMs {
+  if (slotTimeMs !== undefined) return epochMs(known.at - Number(known.slot - slot) * slotTimeMs);
+  const problem = `transaction ${signature} has no block time, and the endpoint reports no slot times`;
+  throw new AgentError('LEDGER__BAD_ANSWER', { endpoint: 'in use', method: 'getSignaturesForAddress', problem });
+}
+
+/** What the reader of the histories has to know about them. */
+function notesOf(histories: readonly UserHistory[], historyFromMs: number, untimed: number): readonly (string | undefined)[] {
+  const isCutOff = histories.some(({ periods }) => periods.some(({ reason }) => reason === 'before-history'));
+  return [
+    isCutOff ? `the history of this endpoint begins at ${iso(historyFromMs)}; add one that goes back further to ledger.rpcUrls` : undefined,
+    untimed === 0 ? undefined : `${untimed} transactions have no block time: their times are estimated from the slot time of now`,
+    ...histories.map(({ gap }) => gap),
+  ];
 }
 
 /** A transaction that cannot be read would be a hole. */
