@@ -23,21 +23,27 @@ function createClient(): HttpClient {
   return new HttpClient({ connections: MAX_CONNECTIONS, keepAliveMs: KEEP_ALIVE_MS, maxBodyBytes: MAX_REPLY_BYTES });
 }
 
-/** Rejects with the signal's reason, or with an error whose message has no part of the URL. */
-function send(
-  http: HttpClient,
+/** Rejects with the signal's reason, or with the caller's error for a problem, whose text has no part of the URL. */
+async function send(
+  { http, timeoutMs }: { readonly http: HttpClient; readonly timeoutMs: number },
   { origin, pathname, search }: URL,
   request: Omit<HttpRequest, 'origin' | 'path'>,
-  timeoutMs: number,
   signal: AbortSignal,
+  failed: (problem: string, cause: unknown) => AgentError,
 ): Promise<HttpReply> {
-  return withDeadline(timeoutMs, signal, (inner) => http.send({ ...request, origin, path: `${pathname}${search}` }, inner));
+  try {
+    return await withDeadline(timeoutMs, signal, (inner) => http.send({ ...request, origin, path: `${pathname}${search}` }, inner));
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    const isTooLarge = error instanceof HttpError && error.problem === 'too-large';
+    throw failed(isTooLarge ? `the answer has more than ${MAX_REPLY_BYTES} bytes` : describeError(error), error);
+  }
 }
 
-function problemOfSending(error: unknown): string {
-  const isTooLarge = error instanceof HttpError && error.problem === 'too-large';
-  return isTooLarge ? `the answer has more than ${MAX_REPLY_BYTES} bytes` : describeError(error);
-}
+const unreachable =
+  (server: string) =>
+  (problem: string, cause: unknown): AgentError =>
+    new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server, problem }, { cause });
 
 interface DeviceKey {
   readonly publisher: Address;
@@ -126,7 +132,7 @@ export async function probeStateIngest({ url, timeoutMs, clock }: StateIngestPro
   const http = createClient();
   const [sentAt, startedAt] = [clock.wall(), clock.monotonic()];
   try {
-    const reply = await send(http, target, { method: 'GET' }, timeoutMs, signal);
+    const reply = await send({ http, timeoutMs }, target, { method: 'GET' }, signal, unreachable(server));
     const latencyMs = clock.monotonic() - startedAt;
     if (reply.status !== 200)
       throw new AgentError('SNAPSHOT__SERVER_STATUS', { server, request, status: reply.status, problem: 'a list was expected' });
@@ -134,10 +140,6 @@ export async function probeStateIngest({ url, timeoutMs, clock }: StateIngestPro
     if (wanted === undefined)
       throw new AgentError('SNAPSHOT__SERVER_MALFORMED', { server, request, problem: 'it is not a list of what to collect' });
     return { wanted, latencyMs, skewMs: skewOf(reply, epochMs(sentAt + latencyMs / 2)) };
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    if (error instanceof AgentError) throw error;
-    throw new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server, problem: problemOfSending(error) }, { cause: error });
   } finally {
     await http.close();
   }
@@ -279,13 +281,7 @@ export function createStateIngest({ url, device, signer, timeoutMs, clock }: Sta
       body === undefined
         ? undefined
         : { 'content-type': 'application/json', ...signedHeaders({ method, path: target.pathname, body, at: sentAt }, device, signer) };
-    let reply: HttpReply;
-    try {
-      reply = await send(http, target, { method, headers, body }, timeoutMs, signal);
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      throw new AgentError('SNAPSHOT__SERVER_UNREACHABLE', { server, problem: problemOfSending(error) }, { cause: error });
-    }
+    const reply = await send({ http, timeoutMs }, target, { method, headers, body }, signal, unreachable(server));
     const at = epochMs((sentAt + clock.wall()) / 2);
     if (reply.status !== 200) throw ingestError(reply, { server, request, at, publisher: signer.address, device });
     try {
@@ -306,24 +302,14 @@ export function createStateIngest({ url, device, signer, timeoutMs, clock }: Sta
     return target;
   }
 
-  async function upload({ url: place, headers }: UploadTarget, { kind, bytes }: Snapshot, signal: AbortSignal): Promise<void> {
-    let reply: HttpReply;
-    try {
-      reply = await send(http, place, { method: 'PUT', headers, body: bytes }, timeoutMs, signal);
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      throw new AgentError('SNAPSHOT__UPLOAD_FAILED', { kind, place: place.host, problem: problemOfSending(error) }, { cause: error });
-    }
-    const { status } = reply;
+  async function upload({ url, headers }: UploadTarget, { kind, bytes }: Snapshot, signal: AbortSignal): Promise<void> {
+    const about = { kind, place: url.host };
+    const failed = (problem: string, cause?: unknown) => new AgentError('SNAPSHOT__UPLOAD_FAILED', { ...about, problem }, { cause });
+    const { status } = await send({ http, timeoutMs }, url, { method: 'PUT', headers, body: bytes }, signal, failed);
     if (status === 200 || status === 204) return;
-    if (status === 413) throw tooLarge(kind, bytes, place.host);
-    if (status >= 300 && status < 400)
-      throw new AgentError('SNAPSHOT__UPLOAD_REFUSED', {
-        kind,
-        place: place.host,
-        problem: `it redirects (HTTP ${status}), which is not followed`,
-      });
-    throw new AgentError('SNAPSHOT__UPLOAD_FAILED', { kind, place: place.host, problem: `HTTP ${status}` });
+    if (status === 413) throw tooLarge(kind, bytes, url.host);
+    if (status < 300 || status >= 400) throw failed(`HTTP ${status}`);
+    throw new AgentError('SNAPSHOT__UPLOAD_REFUSED', { ...about, problem: `it redirects (HTTP ${status}), which is not followed` });
   }
 
   return {
