@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AgentError, describeError } from '../lib/index.ts';
-import { readConfiguredState, rfc3339, type Snapshot, type SnapshotSink } from './types.ts';
+import { readConfiguredState, rfc3339, type Snapshot, type SnapshotSink } from './snapshot.ts';
 
 /**
  * Makes a folder and its missing parents. The `recursive` of mkdir never ends if a file system answers ENOENT for an existing parent (/proc, an

@@ -18,7 +18,7 @@ import {
   type SnapshotSink,
   type WantedItem,
   type WantedState,
-} from './types.ts';
+} from './snapshot.ts';
 
 /** Collects the JSON of one item, as the switch wrote it. Throws AgentError, or the signal's reason. */
 export type Collect = (item: WantedItem, signal: AbortSignal) => Promise<Uint8Array>;

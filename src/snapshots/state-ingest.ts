@@ -3,7 +3,7 @@ import bs58 from 'bs58';
 import { HttpClient, HttpError, type HttpReply, type HttpRequest, retryAfterMs } from '../lib/http.ts';
 import { AgentError, type Clock, describeError, type EpochMs, epochMs, isRecord, oneLine, parseJson, withDeadline } from '../lib/index.ts';
 import type { Address } from '../serviceability/index.ts';
-import { readStateToCollect, rfc3339, type Snapshot, type SnapshotSink, type WantedState } from './types.ts';
+import { readStateToCollect, rfc3339, type Snapshot, type SnapshotSink, type WantedState } from './snapshot.ts';
 
 /** Lists of what to collect are a few kilobytes; the answer to an upload is nearly empty. */
 const MAX_REPLY_BYTES = 1 << 20;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { epochMs } from '../../src/lib/index.ts';
 import { createFolderSink, type FolderSinkOptions } from '../../src/snapshots/index.ts';
-import { makeSnapshot } from '../../src/snapshots/types.ts';
+import { makeSnapshot } from '../../src/snapshots/snapshot.ts';
 import { DEVICE, NOON, never } from './fixture.ts';
 
 function temporaryFolder(): string {

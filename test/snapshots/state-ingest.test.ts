@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DEFAULT_KINDS, type StateIngestFaults } from '../../localnet/state-ingest.ts';
-import { makeSnapshot } from '../../src/snapshots/types.ts';
+import { makeSnapshot } from '../../src/snapshots/snapshot.ts';
 import { signerNumber } from '../support/agent-fixture.ts';
 import { DEVICE, ingestAt, NOON, never, PUBLISHER, startServer } from './fixture.ts';
 

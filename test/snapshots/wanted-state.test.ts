@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { problemOfShowCommand, readConfiguredState, readStateToCollect } from '../../src/snapshots/types.ts';
+import { problemOfShowCommand, readConfiguredState, readStateToCollect } from '../../src/snapshots/snapshot.ts';
 
 const messages = (state: ReturnType<typeof readStateToCollect>): readonly string[] => (state?.refused ?? []).map(({ message }) => message);
 

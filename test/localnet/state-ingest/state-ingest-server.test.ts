@@ -6,7 +6,7 @@ import { createStateIngestServer } from '../../../localnet/state-ingest.ts';
 import { epochMs, systemClock } from '../../../src/lib/index.ts';
 import { addressOf } from '../../../src/serviceability/index.ts';
 import { createStateIngest } from '../../../src/snapshots/index.ts';
-import { makeSnapshot } from '../../../src/snapshots/types.ts';
+import { makeSnapshot } from '../../../src/snapshots/snapshot.ts';
 import { signerNumber } from '../../support/agent-fixture.ts';
 
 const NOON = epochMs(Date.UTC(2026, 2, 1, 12, 0, 0));
