@@ -208,7 +208,7 @@ function draftedNetworkPool(account: Address, extension: ResourceExtension, type
     unit: slotLength === 32 ? 'addresses' : 'tunnels',
     capacity: pool.slots,
     reserved: pool.reservedCount,
-    isReserved: pool.isReserved,
+    isReserved: (slot) => pool.isReserved(slot),
     slotsOf(value) {
       if (!('network' in value)) return undefined;
       // A single address lies in the slot of its /31.
@@ -245,7 +245,7 @@ function commonOf(
     taken: pool.allocated().length,
     storedCount: pool.allocatedCount,
     isTaken: (slot) => pool.isAllocated(slot),
-    freeReserved: pool.freeReserved,
+    freeReserved: () => pool.freeReserved(),
   };
 }
 

@@ -139,7 +139,7 @@ export interface IdBitmap {
   readonly idType: IdTypeName;
   readonly startOffset: number;
   readonly bitmap: SlotBitmap;
-  /** Slots from here on are marked at creation and never allocated: the switch has no interfaces with these numbers. */
+  /** 1 to 4,096. Slots from here on are marked at creation and never allocated: the switch has no interfaces with these numbers. */
   readonly usableSlots: number;
   /** Slots in use, without those marked at creation. */
   allocatedCount: number;
@@ -148,12 +148,7 @@ export interface IdBitmap {
 }
 
 /** The numbers of an id bitmap to create. */
-export interface IdBitmapConfig {
-  readonly idType: IdTypeName;
-  readonly startOffset: number;
-  /** 1 to 4,096. */
-  readonly usableSlots: number;
-}
+export type IdBitmapConfig = Pick<IdBitmap, 'idType' | 'startOffset' | 'usableSlots'>;
 
 /** RFC-11's tunnel ids: Tunnel500 to Tunnel4095, the highest number on EOS. */
 export const TUNNEL_IDS: IdBitmapConfig = { idType: 'tunnelId', startOffset: 500, usableSlots: 4096 - 500 };
@@ -162,9 +157,7 @@ export const SEGMENT_ROUTING_IDS: IdBitmapConfig = { idType: 'segmentRoutingId',
 
 /** An empty bitmap; slots after the usable ones are marked. */
 export function newIdBitmap({ idType, startOffset, usableSlots }: IdBitmapConfig): IdBitmap {
-  const bitmap = new SlotBitmap(ID_SLOTS);
-  for (let slot = usableSlots; slot < ID_SLOTS; slot++) bitmap.set(slot);
-  return { idType, startOffset, bitmap, usableSlots, allocatedCount: 0, unclaimed: new SlotBitmap(ID_SLOTS) };
+  return withReserved({ idType, startOffset, usableSlots, ...emptyBitmap(ID_SLOTS) });
 }
 
 /** RFC-11's IpBlockBitmap: the networks of a block, one per slot. */
@@ -184,11 +177,7 @@ export interface IpBlockBitmap {
 }
 
 /** An IP block bitmap to create: its kind, and the slots at either end that are never allocated. */
-export interface IpBlockConfig {
-  readonly blockType: IpBlockTypeName;
-  readonly reservedStart: number;
-  readonly reservedEnd: number;
-}
+export type IpBlockConfig = Pick<IpBlockBitmap, 'blockType' | 'reservedStart' | 'reservedEnd'>;
 
 /** For blocks of /31 networks, where both addresses are used, and for group addresses. */
 export const UNRESERVED = { reservedStart: 0, reservedEnd: 0 } as const;
@@ -198,14 +187,28 @@ export const DZ_IP_RESERVED = { reservedStart: 2, reservedEnd: 1 } as const;
 /** An empty bitmap of this block; reserved slots are marked. */
 export function newIpBlockBitmap({ blockType, reservedStart, reservedEnd }: IpBlockConfig, block: NetworkV4): IpBlockBitmap {
   const slotSize = SLOT_SIZE[blockType];
-  const bitmap = new SlotBitmap(slotsOfBlock(block, slotSize));
-  for (let slot = 0; slot < bitmap.slots; slot++) if (isWithinReserve(slot, bitmap.slots, reservedStart, reservedEnd)) bitmap.set(slot);
-  return { blockType, block, slotSize, reservedStart, reservedEnd, bitmap, allocatedCount: 0, unclaimed: new SlotBitmap(bitmap.slots) };
+  return withReserved({ blockType, block, slotSize, reservedStart, reservedEnd, ...emptyBitmap(slotsOfBlock(block, slotSize)) });
 }
 
-/** Whether the slot is reserved, so never allocated. */
-export const isReserved = ({ bitmap, reservedStart, reservedEnd }: IpBlockBitmap, slot: number): boolean =>
-  isWithinReserve(slot, bitmap.slots, reservedStart, reservedEnd);
+type Bitmap = IdBitmap | IpBlockBitmap;
+
+const emptyBitmap = (slots: number): Pick<Bitmap, 'bitmap' | 'allocatedCount' | 'unclaimed'> => ({
+  bitmap: new SlotBitmap(slots),
+  allocatedCount: 0,
+  unclaimed: new SlotBitmap(slots),
+});
+
+function withReserved<B extends Bitmap>(created: B): B {
+  const { bitmap } = created;
+  for (let slot = 0; slot < bitmap.slots; slot++) if (isReserved(created, slot)) bitmap.set(slot);
+  return created;
+}
+
+/** Whether the slot is never allocated: one at either end of a block, or one after the usable ids. */
+export function isReserved(of: IdBitmap | IpBlockBitmap, slot: number): boolean {
+  if ('usableSlots' in of) return slot >= of.usableSlots;
+  return slot < of.reservedStart || slot >= of.bitmap.slots - of.reservedEnd;
+}
 
 /** Number of slots in a block; 0 for a block smaller than a slot. */
 const slotsOfBlock = (block: NetworkV4, slotSize: number): number => Math.floor(networkRange(block).count / 2 ** slotSize);
@@ -220,8 +223,6 @@ export function networkSlot({ block, slotSize, bitmap }: IpBlockBitmap, { addres
   const slot = (ipv4ToNumber(address) - networkRange(block).first) / 2 ** slotSize;
   return prefixLength === 32 - slotSize && Number.isInteger(slot) && slot >= 0 && slot < bitmap.slots ? slot : undefined;
 }
-
-const isWithinReserve = (slot: number, slots: number, start: number, end: number): boolean => slot < start || slot >= slots - end;
 
 /**
  * The ResourceExtension account as drafted: all pools of a device, or of the network, in one account. The bitmaps are mutable; encode and write
@@ -326,79 +327,185 @@ const inconsistent = (problem: string): ServiceabilityError =>
 export type SlotProblem = 'out-of-range' | 'reserved' | 'already-allocated' | 'not-allocated';
 
 /** All slots of one kind in an extension. Slot numbers continue from one block (a device's prefix) to the next. */
-export interface ResourcePool {
+export class ResourcePool {
   readonly slots: number;
-  /** Allocates the lowest free slot; undefined when all are taken. */
-  allocate(): number | undefined;
-  /** Allocates this slot, for one entity from before RFC-11 to claim if `unclaimed`. */
-  mark(slot: number, unclaimed?: boolean): SlotProblem | undefined;
-  /** Gives an unclaimed slot to an entity: `already-allocated` when another holds it. */
-  claim(slot: number): SlotProblem | undefined;
-  /** Frees an allocated slot. */
-  release(slot: number): SlotProblem | undefined;
-  isAllocated(slot: number): boolean;
-  /** The slot that `allocate` takes next; undefined when all are taken. */
-  firstFree(): number | undefined;
-  /** The taken slots in order, without reserved ones. */
-  allocated(): readonly number[];
-  /** Whether the slot exists and is never allocated. */
-  isReserved(slot: number): boolean;
-  /** Reserved slots whose bit is clear, so that `allocate` would take them: none in an account that only the program wrote. */
-  freeReserved(): readonly number[];
-  readonly allocatedCount: number;
+  readonly #bitmaps: readonly Bitmap[];
+
+  /** Changes of the pool change the bitmaps. */
+  constructor(bitmaps: readonly (IdBitmap | IpBlockBitmap)[]) {
+    this.#bitmaps = bitmaps;
+    this.slots = bitmaps.reduce((sum, { bitmap }) => sum + bitmap.slots, 0);
+  }
+
+  get allocatedCount(): number {
+    return this.#bitmaps.reduce((sum, { allocatedCount }) => sum + allocatedCount, 0);
+  }
+
   /** Slots that are never allocated. */
-  readonly reservedCount: number;
+  get reservedCount(): number {
+    return this.#slotsWhere(isReserved).length;
+  }
+
+  /** The slot that `allocate` takes next; undefined when all are taken. */
+  firstFree(): number | undefined {
+    let before = 0;
+    for (const { bitmap } of this.#bitmaps) {
+      const slot = bitmap.firstFree();
+      if (slot !== undefined) return before + slot;
+      before += bitmap.slots;
+    }
+    return undefined;
+  }
+
+  /** Allocates the lowest free slot; undefined when all are taken. */
+  allocate(): number | undefined {
+    const slot = this.firstFree();
+    const found = slot === undefined ? undefined : locate(this.#bitmaps, slot);
+    if (found === undefined) return undefined;
+    found.part.bitmap.set(found.slot);
+    found.part.allocatedCount += 1;
+    return slot;
+  }
+
+  /** Allocates this slot, for one entity from before RFC-11 to claim if `unclaimed`. */
+  mark(slot: number, unclaimed = false): SlotProblem | undefined {
+    return this.#change(slot, (part, at) => {
+      if (part.bitmap.isSet(at)) return 'already-allocated';
+      part.bitmap.set(at);
+      if (unclaimed) part.unclaimed.set(at);
+      part.allocatedCount += 1;
+      return undefined;
+    });
+  }
+
+  /** Gives an unclaimed slot to an entity: `already-allocated` when another holds it. */
+  claim(slot: number): SlotProblem | undefined {
+    return this.#change(slot, ({ bitmap, unclaimed }, at) => {
+      if (!bitmap.isSet(at)) return 'not-allocated';
+      if (!unclaimed.isSet(at)) return 'already-allocated';
+      unclaimed.clear(at);
+      return undefined;
+    });
+  }
+
+  /** Frees an allocated slot. */
+  release(slot: number): SlotProblem | undefined {
+    return this.#change(slot, (part, at) => {
+      if (!part.bitmap.isSet(at)) return 'not-allocated';
+      part.bitmap.clear(at);
+      part.unclaimed.clear(at);
+      part.allocatedCount -= 1;
+      return undefined;
+    });
+  }
+
+  isAllocated(slot: number): boolean {
+    const found = locate(this.#bitmaps, slot);
+    return found !== undefined && !isReserved(found.part, found.slot) && found.part.bitmap.isSet(found.slot);
+  }
+
+  /** Whether the slot exists and is never allocated. */
+  isReserved(slot: number): boolean {
+    const found = locate(this.#bitmaps, slot);
+    return found !== undefined && isReserved(found.part, found.slot);
+  }
+
+  /** The taken slots in order, without reserved ones. */
+  allocated(): readonly number[] {
+    return this.#slotsWhere((part, slot) => part.bitmap.isSet(slot) && !isReserved(part, slot));
+  }
+
+  /** Reserved slots whose bit is clear, so that `allocate` would take them: none in an account that only the program wrote. */
+  freeReserved(): readonly number[] {
+    return this.#slotsWhere((part, slot) => isReserved(part, slot) && !part.bitmap.isSet(slot));
+  }
+
+  #slotsWhere(matches: (part: Bitmap, slot: number) => boolean): readonly number[] {
+    const found: number[] = [];
+    let before = 0;
+    for (const part of this.#bitmaps) {
+      for (let slot = 0; slot < part.bitmap.slots; slot++) if (matches(part, slot)) found.push(before + slot);
+      before += part.bitmap.slots;
+    }
+    return found;
+  }
+
+  /** Changes a slot that is not reserved. */
+  #change(slot: number, work: (part: Bitmap, slot: number) => SlotProblem | undefined): SlotProblem | undefined {
+    const found = locate(this.#bitmaps, slot);
+    if (found === undefined) return 'out-of-range';
+    return isReserved(found.part, found.slot) ? 'reserved' : work(found.part, found.slot);
+  }
 }
 
 /** A pool of numbers. */
-export interface IdPool extends ResourcePool {
+export class IdPool extends ResourcePool {
+  readonly #startOffset: number;
+
+  constructor(bitmap: IdBitmap) {
+    super([bitmap]);
+    this.#startOffset = bitmap.startOffset;
+  }
+
   /** The number of a slot. */
-  idOf(slot: number): number;
+  idOf(slot: number): number {
+    return this.#startOffset + slot;
+  }
+
   /** Undefined for a number outside this pool. */
-  slotOf(id: number): number | undefined;
+  slotOf(id: number): number | undefined {
+    return id >= this.#startOffset && id < this.#startOffset + ID_SLOTS ? id - this.#startOffset : undefined;
+  }
 }
 
 /** A pool of networks: /31 for tunnels, /32 for addresses. */
-export interface NetworkPool extends ResourcePool {
+export class NetworkPool extends ResourcePool {
+  readonly #blocks: readonly IpBlockBitmap[];
+
+  constructor(blocks: readonly IpBlockBitmap[]) {
+    super(blocks);
+    this.#blocks = blocks;
+  }
+
   /** The network of a slot; undefined after the last one. */
-  networkOf(slot: number): NetworkV4 | undefined;
+  networkOf(slot: number): NetworkV4 | undefined {
+    const found = locate(this.#blocks, slot);
+    return found === undefined ? undefined : slotNetwork(found.part, found.slot);
+  }
+
   /** Undefined for a network outside this pool. */
-  slotOf(network: NetworkV4): number | undefined;
+  slotOf(network: NetworkV4): number | undefined {
+    let before = 0;
+    for (const block of this.#blocks) {
+      const slot = networkSlot(block, network);
+      if (slot !== undefined) return before + slot;
+      before += block.bitmap.slots;
+    }
+    return undefined;
+  }
+}
+
+/** The bitmap that has a slot of the pool, and the slot's number in it. */
+function locate<B extends Bitmap>(bitmaps: readonly B[], slot: number): { readonly part: B; readonly slot: number } | undefined {
+  if (!Number.isInteger(slot) || slot < 0) return undefined;
+  let left = slot;
+  for (const part of bitmaps) {
+    if (left < part.bitmap.slots) return { part, slot: left };
+    left -= part.bitmap.slots;
+  }
+  return undefined;
 }
 
 /** The pool of this id type; undefined when the extension has none. */
 export function idPool({ idAllocations }: ResourceExtension, idType: IdTypeName): IdPool | undefined {
   const bitmap = idAllocations.find((candidate) => candidate.idType === idType);
-  if (bitmap === undefined) return undefined;
-  const { startOffset, usableSlots } = bitmap;
-  return Object.assign(
-    poolOver([bitmap], (_, slot) => slot >= usableSlots),
-    {
-      idOf: (slot: number) => startOffset + slot,
-      slotOf: (id: number) => (id >= startOffset && id < startOffset + ID_SLOTS ? id - startOffset : undefined),
-    },
-  );
+  return bitmap && new IdPool(bitmap);
 }
 
 /** The pool of this block type; undefined when the extension has none. */
 export function networkPool({ ipAllocations }: ResourceExtension, blockType: IpBlockTypeName): NetworkPool | undefined {
   const blocks = ipAllocations.filter((candidate) => candidate.blockType === blockType);
-  if (blocks.length === 0) return undefined;
-  return Object.assign(poolOver(blocks, isReserved), {
-    networkOf(slot: number) {
-      const found = locate(blocks, slot);
-      return found === undefined ? undefined : slotNetwork(found.part, found.slot);
-    },
-    slotOf(network: NetworkV4) {
-      let before = 0;
-      for (const block of blocks) {
-        const slot = networkSlot(block, network);
-        if (slot !== undefined) return before + slot;
-        before += block.bitmap.slots;
-      }
-      return undefined;
-    },
-  });
+  return blocks.length === 0 ? undefined : new NetworkPool(blocks);
 }
 
 /** The pool of any type, for instructions with a resource type argument. */
@@ -407,93 +514,3 @@ export function resourcePool(extension: ResourceExtension, type: ResourceTypeNam
 }
 
 const isIdType = (type: ResourceTypeName): type is IdTypeName => type in IdType;
-
-type Part = IdBitmap | IpBlockBitmap;
-
-function poolOver<P extends Part>(parts: readonly P[], isSetApart: (part: P, slot: number) => boolean): ResourcePool {
-  function firstFree(): number | undefined {
-    let before = 0;
-    for (const { bitmap } of parts) {
-      const slot = bitmap.firstFree();
-      if (slot !== undefined) return before + slot;
-      before += bitmap.slots;
-    }
-    return undefined;
-  }
-  function slotsWhere(matches: (part: P, slot: number) => boolean): readonly number[] {
-    const found: number[] = [];
-    let before = 0;
-    for (const part of parts) {
-      for (let slot = 0; slot < part.bitmap.slots; slot++) if (matches(part, slot)) found.push(before + slot);
-      before += part.bitmap.slots;
-    }
-    return found;
-  }
-  /** Changes a slot that is not set apart. */
-  function change(slot: number, work: (part: P, slot: number) => SlotProblem | undefined): SlotProblem | undefined {
-    const found = locate(parts, slot);
-    if (found === undefined) return 'out-of-range';
-    return isSetApart(found.part, found.slot) ? 'reserved' : work(found.part, found.slot);
-  }
-  return {
-    slots: parts.reduce((sum, { bitmap }) => sum + bitmap.slots, 0),
-    get allocatedCount() {
-      return parts.reduce((sum, { allocatedCount }) => sum + allocatedCount, 0);
-    },
-    get reservedCount() {
-      return slotsWhere(isSetApart).length;
-    },
-    firstFree,
-    allocate() {
-      const slot = firstFree();
-      const found = slot === undefined ? undefined : locate(parts, slot);
-      if (found === undefined) return undefined;
-      found.part.bitmap.set(found.slot);
-      found.part.allocatedCount += 1;
-      return slot;
-    },
-    allocated: () => slotsWhere((part, slot) => part.bitmap.isSet(slot) && !isSetApart(part, slot)),
-    freeReserved: () => slotsWhere((part, slot) => isSetApart(part, slot) && !part.bitmap.isSet(slot)),
-    mark: (slot, isUnclaimed = false) =>
-      change(slot, (part, at) => {
-        if (part.bitmap.isSet(at)) return 'already-allocated';
-        part.bitmap.set(at);
-        if (isUnclaimed) part.unclaimed.set(at);
-        part.allocatedCount += 1;
-        return undefined;
-      }),
-    claim: (slot) =>
-      change(slot, ({ bitmap, unclaimed }, at) => {
-        if (!bitmap.isSet(at)) return 'not-allocated';
-        if (!unclaimed.isSet(at)) return 'already-allocated';
-        unclaimed.clear(at);
-        return undefined;
-      }),
-    release: (slot) =>
-      change(slot, (part, at) => {
-        if (!part.bitmap.isSet(at)) return 'not-allocated';
-        part.bitmap.clear(at);
-        part.unclaimed.clear(at);
-        part.allocatedCount -= 1;
-        return undefined;
-      }),
-    isAllocated(slot) {
-      const found = locate(parts, slot);
-      return found !== undefined && !isSetApart(found.part, found.slot) && found.part.bitmap.isSet(found.slot);
-    },
-    isReserved(slot) {
-      const found = locate(parts, slot);
-      return found !== undefined && isSetApart(found.part, found.slot);
-    },
-  };
-}
-
-function locate<P extends Part>(parts: readonly P[], slot: number): { readonly part: P; readonly slot: number } | undefined {
-  if (!Number.isInteger(slot) || slot < 0) return undefined;
-  let left = slot;
-  for (const part of parts) {
-    if (left < part.bitmap.slots) return { part, slot: left };
-    left -= part.bitmap.slots;
-  }
-  return undefined;
-}
