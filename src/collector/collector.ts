@@ -41,6 +41,12 @@ export function neighborKeyText(key: NeighborKey): string {
   return `${key.vrf}|${key.address}`;
 }
 
+/** The error of a source; one that is none of its own is unexpected, and never ends the agent. */
+export function sourceError(source: string, error: unknown): AgentError {
+  if (isAgentError(error)) return error;
+  return new AgentError('SWITCH__SOURCE_FAILED', { source, problem: describeError(error) }, { cause: error });
+}
+
 export interface CollectorReporter {
   /** A source answered a poll, after so many milliseconds. */
   polled(event: { readonly source: string; readonly durationMs: number }): void;
@@ -101,9 +107,7 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
       return snapshot;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      const problem = isAgentError(error)
-        ? error
-        : new AgentError('SWITCH__SOURCE_FAILED', { source: source.name, problem: describeError(error) }, { cause: error });
+      const problem = sourceError(source.name, error);
       const again = health.lost !== undefined;
       if (health.lost !== problem.code) reporter.source({ source: source.name, state: 'lost', error: problem, again });
       health.lost = problem.code;

@@ -1,4 +1,5 @@
-import { type AgentError, type Clock, createAbortController, type MonotonicMs, Stopped } from '../lib/index.ts';
+import { type AgentError, backoffDelays, type Clock, createAbortController, type MonotonicMs, type Random, Stopped } from '../lib/index.ts';
+import { sourceError } from './collector.ts';
 
 /**
  * Receives hints from the switch that a session may have changed: traps, a stream. A hint brings the next poll at once and is never an
@@ -20,6 +21,55 @@ export interface TriggerSource {
 
 /** Reported once when a source can no longer listen, and once when it listens again; the first success is not reported. */
 export type TriggerState = { readonly state: 'lost'; readonly error: AgentError } | { readonly state: 'back' };
+
+interface ListenerOptions {
+  /** Of the source, for an error that is none of its own. */
+  readonly name: string;
+  readonly clock: Pick<Clock, 'sleep'>;
+  readonly random: Random;
+  /** Calls `onListening` once it listens. Resolves when the signal aborts, and rejects when it can no longer listen. */
+  listen(onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<void>;
+}
+
+const RETRY = { baseMs: 1_000, maxMs: 30_000 };
+
+/** Keeps a source listening: after a failure it listens again, with growing pauses. What was missed meanwhile is one trigger. */
+export function createListener({ name, clock, random, listen }: ListenerOptions): Pick<TriggerSource, 'start' | 'close'> {
+  const closing = createAbortController();
+  let running: Promise<void> | undefined;
+
+  async function run(onTrigger: () => void, onState: (event: TriggerState) => void, signal: AbortSignal): Promise<void> {
+    let isLost = false;
+    let delays = backoffDelays({ ...RETRY, random });
+    const onListening = (): void => {
+      delays = backoffDelays({ ...RETRY, random });
+      if (!isLost) return;
+      isLost = false;
+      onState({ state: 'back' });
+      onTrigger();
+    };
+    while (!signal.aborted) {
+      try {
+        await listen(onListening, onTrigger, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isLost) onState({ state: 'lost', error: sourceError(name, error) });
+        isLost = true;
+        await clock.sleep(delays.next().value, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  return {
+    start(onTrigger, signal, onState = () => undefined) {
+      running ??= run(onTrigger, onState, AbortSignal.any([signal, closing.signal]));
+    },
+    async close() {
+      closing.abort(new Stopped(`the source ${name} is closed`));
+      await running;
+    },
+  };
+}
 
 /** What happens to triggers, each reported once, where it happens. */
 export type TriggerEvent =

@@ -1,6 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { AgentError, backoffDelays, type Clock, createAbortController, describeError, type Random, Stopped } from '../../lib/index.ts';
-import type { TriggerSource, TriggerState } from '../triggers.ts';
+import { AgentError, type Clock, describeError, type Random } from '../../lib/index.ts';
+import { createListener, type TriggerSource } from '../triggers.ts';
 import { BerReader, TAG, unlessMalformed } from './ber.ts';
 import { decodeMessage, type Oid, RateLimit, requireUsable, type SnmpCredentials, type VarBind } from './session.ts';
 import type { V3NotificationReader } from './traps-v3.ts';
@@ -116,11 +116,9 @@ export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
   if (user !== undefined) requireUsable(user);
   const allowed = options.from === undefined ? undefined : new Set(options.from);
   const counts = { ...NO_TRAPS };
-  const closing = createAbortController();
   const rate = new RateLimit(DATAGRAMS_A_SECOND, clock);
   let listening: { readonly host: string; readonly port: number } | undefined;
   let v3: V3NotificationReader | undefined;
-  let started: Promise<void> | undefined;
 
   /** The notification in the datagram; the reason why it is ignored; undefined for an engine discovery. */
   const read = (datagram: Buffer, from: RemoteInfo, socket: Socket): Pick<Notification, 'trapOid'> | keyof TrapCounts | undefined => {
@@ -152,8 +150,7 @@ export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
     }
   };
 
-  /** Listens until the signal aborts; rejects with an error of the socket. */
-  const listen = async (onTrigger: () => void, onListening: () => void, signal: AbortSignal): Promise<void> => {
+  const listen = async (onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<void> => {
     const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     if (user !== undefined) {
       const { createV3NotificationReader } = await import('./traps-v3.ts');
@@ -173,41 +170,17 @@ export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
         });
         socket.bind(port, host);
       });
+    } catch (cause) {
+      throw new AgentError('SNMP__TRAPS_UNHEARD', { endpoint: `${host}:${port}`, problem: describeError(cause) }, { cause });
     } finally {
       listening = undefined;
       socket.close();
     }
   };
 
-  const run = async (onTrigger: () => void, onState: (event: TriggerState) => void, signal: AbortSignal): Promise<void> => {
-    let lost = false;
-    let delays = backoffDelays({ baseMs: 1_000, maxMs: 60_000, random });
-    const onListening = (): void => {
-      if (lost) onState({ state: 'back' });
-      lost = false;
-      delays = backoffDelays({ baseMs: 1_000, maxMs: 60_000, random });
-    };
-    while (!signal.aborted) {
-      try {
-        await listen(onTrigger, onListening, signal);
-      } catch (cause) {
-        const error = new AgentError('SNMP__TRAPS_UNHEARD', { endpoint: `${host}:${port}`, problem: describeError(cause) }, { cause });
-        if (!lost) onState({ state: 'lost', error });
-        lost = true;
-        await clock.sleep(delays.next().value, signal).catch(() => undefined);
-      }
-    }
-  };
-
   return {
     name,
-    start(onTrigger, signal, onState = () => undefined) {
-      started ??= run(onTrigger, onState, AbortSignal.any([signal, closing.signal]));
-    },
-    async close() {
-      closing.abort(new Stopped('the trap receiver is closed'));
-      await started;
-    },
+    ...createListener({ name, clock, random, listen }),
     listening: () => listening,
     counts: () => ({ ...counts }),
     dropCounters() {

@@ -189,23 +189,27 @@ describe('the trap receiver', () => {
     expect(receiver.counts()).toEqual({ ...idle, malformed: 500, shed: 100 });
   });
 
-  test('a trap receiver whose port is taken reports that once, and listens when it is free', async () => {
+  test('a trap receiver whose port is taken reports that once, listens when it is free, and triggers for what it missed', async () => {
     const other = createSocket('udp4');
     other.bind(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address();
     const states: TriggerState[] = [];
+    let triggers = 0;
     const hurried = { ...systemClock, sleep: (_: number, signal?: AbortSignal) => systemClock.sleep(10, signal) };
     const receiver = createTrapTrigger({ name: 'traps', host: '127.0.0.1', port, clock: hurried, random: seededRandom(1), ...V2C });
     onTestFinished(() => receiver.close());
     receiver.start(
-      () => undefined,
+      () => {
+        triggers += 1;
+      },
       new AbortController().signal,
       (event) => states.push(event),
     );
     await expect.poll(() => states.length).toBe(1);
     await new Promise((closed) => other.close(() => closed(undefined)));
     await expect.poll(() => states.map(({ state }) => state)).toEqual(['lost', 'back']);
+    expect(triggers).toBe(1);
     const [lost] = states;
     expect(lost?.state === 'lost' ? lost.error.message : undefined).toBe(
       `SNMP traps cannot be received at 127.0.0.1:${port}: bind EADDRINUSE 127.0.0.1:${port}`,
