@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { HttpReply } from '../../lib/http.ts';
 import { AgentError, type EpochMs, type ErrorCode, epochMs, isRecord } from '../../lib/index.ts';
 import { GrpcChannel, loadMessages } from '../grpc/channel.ts';
 import type { ShowResponse } from '../grpc/messages.ts';
@@ -7,7 +8,6 @@ import {
   createAuthentication,
   type EapiCredentials,
   type EapiEndpoint,
-  type EapiReply,
   type EapiTls,
   EapiTransport,
   statusError,
@@ -76,12 +76,12 @@ export function onlyResultText(body: string, id: string): string | undefined {
  * The text of a result as the switch wrote it, but for control characters, which are escaped; undefined for one that is no object, or that
  * failed. It is not parsed: a table of megabytes would take many times its size.
  */
-function rawResult(text: string, counts: JsonCounts): string | undefined {
+function rawResult(text: string, counts: JsonCounts): Buffer | undefined {
   const json = checkJson(text, counts, true);
   if (json.kind !== 'checked' || json.keys === undefined) return undefined;
   const parsed = json.keys.has('errors') ? readJson(json.text) : undefined;
   const isFailure = parsed !== undefined && !(parsed.kind === 'read' && isRecord(parsed.value) && errorsOf(parsed.value) === undefined);
-  return isFailure ? undefined : json.text.trim();
+  return isFailure ? undefined : Buffer.from(json.text.trim());
 }
 
 function readResults(elements: readonly unknown[], counts?: JsonCounts): Envelope {
@@ -120,6 +120,26 @@ function errorsOf({ errors }: JsonObject): string | undefined {
 
 function malformed(problem: string): Envelope {
   return { kind: 'malformed', problem };
+}
+
+/** The code of a malformed answer says how it came. */
+type Transport = 'EAPI' | 'GRPC';
+
+function requireAnswer(envelope: Envelope, by: Transport, endpoint: string): RunOutcome {
+  if (envelope.kind === 'answered') return { results: envelope.results, failure: envelope.failure };
+  const code = envelope.kind === 'malformed' ? (`${by}__MALFORMED` as const) : (`${by}__MALFORMED_JSON` as const);
+  throw new AgentError(code, { endpoint, problem: envelope.problem });
+}
+
+function requireUtf8(bytes: Buffer, by: Transport, endpoint: string): string {
+  if (!isUtf8(bytes)) throw new AgentError(`${by}__MALFORMED`, { endpoint, problem: 'it is not UTF-8' });
+  return bytes.toString('utf8');
+}
+
+/** The only result of a run, for a command that answers with text that is JSON, or the error of the command. */
+function onlyResult({ results, failure }: RunOutcome, command: string, endpoint: string): Buffer {
+  if (failure !== undefined) throw commandError(endpoint, command, failure);
+  return Buffer.from(JSON.stringify(results[0]));
 }
 
 /** How EOS says that BGP does not run, in `errors` or `warnings`: `BGP inactive`, or `BGP is disabled for VRF default`. */
@@ -209,7 +229,7 @@ class HttpEapiClient implements EapiClient {
 
   async run(commands: readonly string[], signal: AbortSignal): Promise<RunOutcome> {
     const { id, body } = await this.#post(commands, signal);
-    const outcome = this.#requireAnswer(readEnvelope(body.toString('utf8'), id, commands.length, this.counts));
+    const outcome = requireAnswer(readEnvelope(body.toString('utf8'), id, commands.length, this.counts), 'EAPI', this.#endpoint);
     if (!this.#asksForTimestamps || outcome.failure === undefined || !rejectsTimestamps(outcome.failure)) return outcome;
     this.#asksForTimestamps = false;
     return this.run(commands, signal);
@@ -217,26 +237,15 @@ class HttpEapiClient implements EapiClient {
 
   async runRaw(command: string, signal: AbortSignal): Promise<Buffer> {
     const { id, body } = await this.#post([command], signal);
-    if (!isUtf8(body)) throw new AgentError('EAPI__MALFORMED', { endpoint: this.#endpoint, problem: 'it is not UTF-8' });
-    const whole = body.toString('utf8');
+    const whole = requireUtf8(body, 'EAPI', this.#endpoint);
     const text = onlyResultText(whole, id);
     const raw = text === undefined ? undefined : rawResult(text, this.counts);
-    if (raw !== undefined) return Buffer.from(raw);
-    const { results, failure } = this.#requireAnswer(readEnvelope(whole, id, 1, this.counts));
-    if (failure !== undefined) throw commandError(this.#endpoint, command, failure);
-    // Some commands answer with text that is JSON.
-    return Buffer.from(JSON.stringify(results[0]));
+    return raw ?? onlyResult(requireAnswer(readEnvelope(whole, id, 1, this.counts), 'EAPI', this.#endpoint), command, this.#endpoint);
   }
 
   async close(): Promise<void> {
     await this.#authentication.end();
     await this.#transport.close();
-  }
-
-  #requireAnswer(envelope: Envelope): RunOutcome {
-    if (envelope.kind === 'answered') return { results: envelope.results, failure: envelope.failure };
-    const code = envelope.kind === 'malformed' ? 'EAPI__MALFORMED' : 'EAPI__MALFORMED_JSON';
-    throw new AgentError(code, { endpoint: this.#endpoint, problem: envelope.problem });
   }
 
   async #post(commands: readonly string[], signal: AbortSignal): Promise<{ readonly id: string; readonly body: Buffer }> {
@@ -256,7 +265,7 @@ class HttpEapiClient implements EapiClient {
     return { id, body };
   }
 
-  async #send(body: string, signal: AbortSignal): Promise<EapiReply> {
+  async #send(body: string, signal: AbortSignal): Promise<HttpReply> {
     const headers = await this.#authentication.headers(signal);
     const reply = await this.#transport.post({ path: PATH, body, headers }, signal);
     // A session expires, or the switch restarts: one new login, one more try.
@@ -299,15 +308,8 @@ export class GrpcEapiClient implements EapiClient {
 
   async runRaw(command: string, signal: AbortSignal): Promise<Buffer> {
     const response = await this.#ask(command, signal);
-    if (response.kind === 'answered') {
-      const problem = isUtf8(response.json) ? undefined : 'it is not UTF-8';
-      if (problem !== undefined) throw new AgentError('GRPC__MALFORMED', { endpoint: this.#endpoint, problem });
-      const raw = rawResult(response.json.toString('utf8'), this.counts);
-      if (raw !== undefined) return Buffer.from(raw);
-    }
-    const { results, failure } = this.#outcome(response);
-    if (failure !== undefined) throw commandError(this.#endpoint, command, failure);
-    return Buffer.from(JSON.stringify(results[0]));
+    const raw = response.kind === 'answered' ? rawResult(requireUtf8(response.json, 'GRPC', this.#endpoint), this.counts) : undefined;
+    return raw ?? onlyResult(this.#outcome(response), command, this.#endpoint);
   }
 
   async time(signal: AbortSignal): Promise<EpochMs | undefined> {
@@ -327,12 +329,8 @@ export class GrpcEapiClient implements EapiClient {
   #outcome(response: ShowResponse): RunOutcome {
     if (response.kind === 'failed')
       return { results: [], failure: { code: response.code, problem: switchText(response.message) || NO_REASON } };
-    const endpoint = this.#endpoint;
-    if (response.kind === 'malformed') throw new AgentError('GRPC__MALFORMED', { endpoint, problem: response.problem });
+    if (response.kind === 'malformed') return requireAnswer(response, 'GRPC', this.#endpoint);
     const json = readJson(response.json.toString('utf8'), this.counts);
-    if (json.kind === 'malformed-json') throw new AgentError('GRPC__MALFORMED_JSON', { endpoint, problem: json.problem });
-    const envelope = readResults([json.value]);
-    if (envelope.kind !== 'answered') throw new AgentError('GRPC__MALFORMED', { endpoint, problem: envelope.problem });
-    return envelope;
+    return requireAnswer(json.kind === 'read' ? readResults([json.value]) : json, 'GRPC', this.#endpoint);
   }
 }

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { TLSSocket } from 'node:tls';
-import { buildConnector, HttpClient, HttpError, wordsOfBody } from '../../lib/http.ts';
+import { buildConnector, HttpClient, HttpError, type HttpReply, wordsOfBody } from '../../lib/http.ts';
 import { AgentError, DeadlineExceeded, describeError, isAgentError, Stopped, singleFlight, withDeadline } from '../../lib/index.ts';
 import { switchText } from './json.ts';
 
@@ -128,17 +128,10 @@ interface EapiRequest {
   readonly body: string;
 }
 
-export interface EapiReply {
-  readonly status: number;
-  readonly setCookie: readonly string[];
-  /** Where a redirect leads. */
-  readonly location: string | undefined;
-  readonly body: Buffer;
-}
-
 /** The error for a status that eAPI does not use, with the target of a redirect or the text of the response. */
-export function statusError(endpoint: string, path: string, { status, location, body }: EapiReply): AgentError {
+export function statusError(endpoint: string, path: string, { status, header, body }: HttpReply): AgentError {
   const words = switchText(wordsOfBody(body));
+  const location = status >= 300 && status < 400 ? header('location') : undefined;
   const target = location === undefined ? '' : `, a redirect to ${switchText(location)}, which the agent does not follow`;
   return new AgentError('EAPI__HTTP_STATUS', { endpoint, path, status: `${status}${target}${words === '' ? '' : `: ${words}`}` });
 }
@@ -176,7 +169,7 @@ export class EapiTransport {
    * Posts JSON and reads the whole answer. A request whose connection was lost is sent once more. Throws `EAPI__UNREACHABLE`, `EAPI__TLS…`,
    * `EAPI__NOT_TLS`, `EAPI__NOT_HTTP`, `EAPI__TIMEOUT`, `EAPI__INCOMPLETE` or `EAPI__TOO_LARGE`, the signal's reason, or Stopped once it is closed.
    */
-  async post({ path, headers, body }: EapiRequest, signal: AbortSignal): Promise<EapiReply> {
+  async post({ path, headers, body }: EapiRequest, signal: AbortSignal): Promise<HttpReply> {
     const { endpoint, timeoutMs } = this.#options;
     if (this.#isClosed) throw new Stopped(`the connection to ${endpoint.text} is closed`);
     const all = { 'content-type': 'application/json-rpc', ...headers };
@@ -185,8 +178,7 @@ export class EapiTransport {
       const reply = await withDeadline(timeoutMs, signal, (inner) => this.#http.send(request, inner));
       if (reply.status === 400 && EXPECTS_TLS.test(reply.body.subarray(0, 4_096).toString('latin1')))
         throw new AgentError('EAPI__NOT_HTTP', { endpoint: endpoint.text, problem: 'it asks for TLS on this port' });
-      const location = reply.status >= 300 && reply.status < 400 ? reply.header('location') : undefined;
-      return { status: reply.status, setCookie: reply.headers('set-cookie'), location, body: reply.body };
+      return reply;
     } catch (error) {
       throw signal.aborted ? signal.reason : toAgentError(error, this.#options);
     }
@@ -308,11 +300,13 @@ class SessionAuthentication implements Authentication {
     const { username, password } = this.#credentials;
     const login = { path: '/login', headers: JSON_CONTENT, body: JSON.stringify({ username, password }) } as const;
     const reply = await this.#transport.post(login, signal);
-    const { status, setCookie } = reply;
+    const { status, headers } = reply;
     if (status === 401 || status === 403)
       throw new AgentError('EAPI__UNAUTHORIZED', { endpoint, requests: `user ${username}`, user: username, status });
     if (status !== 200) throw statusError(endpoint, login.path, reply);
-    const session = setCookie.map((text) => SESSION_COOKIE.exec(text)?.[1]).find((token) => token !== undefined);
+    const session = headers('set-cookie')
+      .map((text) => SESSION_COOKIE.exec(text)?.[1])
+      .find((token) => token !== undefined);
     if (session === undefined) throw new AgentError('EAPI__MALFORMED', { endpoint, problem: 'the login brought no session cookie' });
     this.#cookie = `Session=${session}`;
     return this.#cookie;

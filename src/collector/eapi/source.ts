@@ -29,7 +29,31 @@ const MAX_ANSWER_BYTES = 4 << 20;
 /** The details of a neighbor that is down take 3 kB. */
 const REASONS_PER_POLL = 8;
 
-export type EapiSource = SwitchSource & Required<Pick<SwitchSource, 'readRtts'>>;
+/** A client that is closed once: its commands end then, and none begins afterwards. */
+class EapiConnection {
+  readonly endpoint: string;
+  readonly client: EapiClient;
+  readonly #closing = createAbortController();
+  #closed: Promise<void> | undefined;
+
+  constructor({ endpoint: url, ...options }: EapiShowRunnerOptions & { readonly timestamps?: boolean }) {
+    const endpoint = parseEapiEndpoint(url);
+    this.endpoint = endpoint.text;
+    this.client = createEapiClient({ ...options, endpoint });
+  }
+
+  async use<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.#closing.signal.throwIfAborted();
+    signal.throwIfAborted();
+    return withSignals([signal, this.#closing.signal], work);
+  }
+
+  close(): Promise<void> {
+    this.#closing.abort(new Stopped(`the eAPI commands of ${this.endpoint} are closed`));
+    this.#closed ??= this.client.close();
+    return this.#closed;
+  }
+}
 
 /**
  * Reads the switch through eAPI, the JSON-RPC of EOS.
@@ -42,66 +66,54 @@ export type EapiSource = SwitchSource & Required<Pick<SwitchSource, 'readRtts'>>
  * Errors are AgentErrors `EAPI__…` and `GRPC__…`, a signal's own reason, or Stopped once it is closed.
  */
 export function createEapiSource(options: EapiSourceOptions): EapiSource {
-  return new EapiSwitchSource(options);
+  return new EapiSource(options);
 }
 
-class EapiSwitchSource implements EapiSource {
+export class EapiSource implements SwitchSource {
   readonly name: string;
   readonly #clock: Clock;
-  readonly #endpoint: string;
-  readonly #client: EapiClient;
+  readonly #connection: EapiConnection;
   readonly #rtts: RttReader;
   readonly #downReasons: DownReasons;
-  readonly #closing = createAbortController();
   #established = 0;
-  #closed: Promise<void> | undefined;
 
-  constructor(options: EapiSourceOptions) {
-    const endpoint = parseEapiEndpoint(options.endpoint);
-    const { name = 'eapi', clock, maxAnswerBytes = MAX_ANSWER_BYTES } = options;
+  constructor({ name = 'eapi', clock, maxAnswerBytes = MAX_ANSWER_BYTES, ...access }: EapiSourceOptions) {
     this.name = name;
     this.#clock = clock;
     this.#downReasons = new DownReasons({ clock, most: REASONS_PER_POLL });
-    this.#endpoint = endpoint.text;
-    this.#client = createEapiClient({ ...options, endpoint, maxAnswerBytes });
-    this.#rtts = new RttReader({ endpoint: endpoint.text, client: this.#client, established: () => this.#established });
+    this.#connection = new EapiConnection({ ...access, maxAnswerBytes });
+    const { endpoint, client } = this.#connection;
+    this.#rtts = new RttReader({ endpoint, client, established: () => this.#established });
   }
 
   collect(signal: AbortSignal): Promise<NeighborSnapshot> {
-    return this.#untilClosed(signal, (inner) => this.#poll(inner));
+    return this.#connection.use(signal, (inner) => this.#poll(inner));
   }
 
   async #poll(signal: AbortSignal): Promise<NeighborSnapshot> {
+    const { endpoint, client } = this.#connection;
     const takenAt = this.#clock.monotonic();
-    const switchTime = await this.#client.time?.(signal);
-    const { results, failure } = await this.#client.run([SUMMARY_COMMAND], signal);
+    const switchTime = await client.time?.(signal);
+    const { results, failure } = await client.run([SUMMARY_COMMAND], signal);
     const [result] = results;
     if (failure !== undefined || result === undefined)
-      throw commandError(this.#endpoint, SUMMARY_COMMAND, failure ?? { code: 0, problem: 'no result' });
-    const { vrfs, established } = readSummary(result, { endpoint: this.#endpoint, source: this.name, switchTime });
+      throw commandError(endpoint, SUMMARY_COMMAND, failure ?? { code: 0, problem: 'no result' });
+    const { vrfs, established } = readSummary(result, { endpoint, source: this.name, switchTime });
     this.#established = established;
     const read = (neighbors: readonly NeighborKey[], inner: AbortSignal) => this.#rtts.readDownReasons(neighbors, inner);
     return { vrfs: await this.#downReasons.addTo(vrfs, read, signal), takenAt };
   }
 
   dropCounters(): Readonly<Record<string, number>> {
-    return { ...this.#client.counts };
+    return { ...this.#connection.client.counts };
   }
 
   readRtts(neighbors: readonly NeighborKey[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>> {
-    return this.#untilClosed(signal, (inner) => this.#rtts.read(neighbors, inner));
+    return this.#connection.use(signal, (inner) => this.#rtts.read(neighbors, inner));
   }
 
   close(): Promise<void> {
-    this.#closing.abort(new Stopped(`the eAPI source of ${this.#endpoint} is closed`));
-    this.#closed ??= this.#client.close();
-    return this.#closed;
-  }
-
-  async #untilClosed<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    this.#closing.signal.throwIfAborted();
-    signal.throwIfAborted();
-    return withSignals([signal, this.#closing.signal], work);
+    return this.#connection.close();
   }
 }
 
@@ -114,21 +126,9 @@ export type EapiShowRunnerOptions = Pick<EapiSourceOptions, 'endpoint' | 'creden
 
 /** Show commands through eAPI, with a connection and a login of their own, and without the switch's time in the answers. */
 export function createEapiShowRunner(options: EapiShowRunnerOptions): ShowRunner {
-  const endpoint = parseEapiEndpoint(options.endpoint);
-  const client = createEapiClient({ ...options, endpoint, timestamps: false });
-  const closing = createAbortController();
-  let closed: Promise<void> | undefined;
-
+  const connection = new EapiConnection({ ...options, timestamps: false });
   return {
-    async run(command, signal) {
-      closing.signal.throwIfAborted();
-      signal.throwIfAborted();
-      return withSignals([signal, closing.signal], (inner) => client.runRaw(command, inner));
-    },
-    close() {
-      closing.abort(new Stopped(`the show commands of ${endpoint.text} are closed`));
-      closed ??= client.close();
-      return closed;
-    },
+    run: (command, signal) => connection.use(signal, (inner) => connection.client.runRaw(command, inner)),
+    close: () => connection.close(),
   };
 }
