@@ -52,6 +52,7 @@ export const NOT_AS_EXPECTED = 'not as expected';
 /** Descriptions of the fields of the schema. */
 export const settings = z.registry<SettingMeta>();
 
+/** What a person needs to know of a field. */
 export interface About {
   readonly description: string;
   /** Default true. */
@@ -59,94 +60,76 @@ export interface About {
   readonly ofNetwork?: boolean;
 }
 
-export const about = ({ description, reloadable = true, ofNetwork = false }: About): Omit<SettingMeta, 'expects' | 'form' | 'unit'> => ({
+/** What a value of a field looks like. */
+type Shape = Pick<SettingMeta, 'expects' | 'form' | 'unit' | 'guess'> & { readonly secret?: boolean };
+
+const metaOf = ({ description, reloadable = true, ofNetwork = false }: About, shape: Shape): SettingMeta => ({
   description,
   reloadable,
   ofNetwork,
   secret: false,
+  ...shape,
 });
 
+/** The field, with its description. */
+export function described<T extends z.ZodType>(field: T, options: About, shape: Shape): T {
+  settings.add(field, metaOf(options, shape));
+  return field;
+}
+
 /** A mapping of settings. */
-export const section = (description: string): SettingMeta => ({
-  ...about({ description }),
-  expects: 'a section of settings',
-  form: 'section',
-});
+export const section = (description: string): SettingMeta => metaOf({ description }, { expects: 'a section of settings', form: 'section' });
 
 /** A duration with its unit; milliseconds once parsed. Bounds are inclusive. */
 export function duration(options: About & { readonly default: string; readonly min: string; readonly max: string }) {
   const min = parseDuration(options.min) ?? 0;
   const max = parseDuration(options.max) ?? Number.MAX_SAFE_INTEGER;
   const bounds = `from ${options.min} to ${options.max}`;
-  return z
-    .string()
-    .transform((text, context): number => {
-      const ms = parseDuration(text);
-      if (ms !== undefined && ms >= min && ms <= max) return ms;
-      context.addIssue({ code: 'custom', message: ms === undefined ? NOT_AS_EXPECTED : `expected ${bounds}, got "${formatDuration(ms)}"` });
-      return z.NEVER;
-    })
-    .prefault(options.default)
-    .register(settings, { ...about(options), expects: `a duration such as "${options.default}"`, form: 'duration', unit: 'milliseconds' });
+  const field = z.string().transform((text, context): number => {
+    const ms = parseDuration(text);
+    if (ms !== undefined && ms >= min && ms <= max) return ms;
+    context.addIssue({ code: 'custom', message: ms === undefined ? NOT_AS_EXPECTED : `expected ${bounds}, got "${formatDuration(ms)}"` });
+    return z.NEVER;
+  });
+  const expects = `a duration such as "${options.default}"`;
+  return described(field.prefault(options.default), options, { expects, form: 'duration', unit: 'milliseconds' });
 }
 
 /** A whole number; bounds are inclusive. */
 export function wholeNumber(
   options: About & { readonly default: number; readonly min: number; readonly max: number; readonly unit?: string },
 ) {
-  return z
-    .int()
-    .min(options.min)
-    .max(options.max)
-    .prefault(options.default)
-    .register(settings, {
-      ...about(options),
-      expects: `a whole number from ${options.min} to ${options.max}`,
-      form: 'number',
-      unit: options.unit,
-    });
+  const { default: standard, min, max, unit } = options;
+  const field = z.int().min(min).max(max).prefault(standard);
+  return described(field, options, { expects: `a whole number from ${min} to ${max}`, form: 'number', unit });
 }
 
 export const SHARE_UNIT = 'share of one';
 
 /** A part of one; bounds are inclusive. */
 export function share(options: About & { readonly default: number; readonly min: number; readonly max: number }) {
-  return z
-    .number()
-    .min(options.min)
-    .max(options.max)
-    .prefault(options.default)
-    .register(settings, {
-      ...about(options),
-      expects: `a number from ${options.min} to ${options.max}`,
-      form: 'number',
-      unit: SHARE_UNIT,
-    });
+  const { default: standard, min, max } = options;
+  const field = z.number().min(min).max(max).prefault(standard);
+  return described(field, options, { expects: `a number from ${min} to ${max}`, form: 'number', unit: SHARE_UNIT });
 }
 
 export function yesOrNo(options: About & { readonly default: boolean }) {
-  return z
-    .boolean()
-    .prefault(options.default)
-    .register(settings, { ...about(options), expects: 'true or false', form: 'boolean' });
+  return described(z.boolean().prefault(options.default), options, { expects: 'true or false', form: 'boolean' });
 }
 
 /** One of the names in `of`. */
 export function choice<const T extends readonly [string, ...string[]]>(options: About & { readonly of: T; readonly default: T[number] }) {
-  return z
-    .enum(options.of)
-    .prefault(options.default)
-    .register(settings, { ...about(options), expects: orList(options.of), form: 'choice' });
+  return described(z.enum(options.of).prefault(options.default), options, { expects: orList(options.of), form: 'choice' });
 }
 
 /** Text that is not empty and has neither white space at its ends nor control characters. */
 export function text(options: About & { readonly expects: string; readonly max?: number }) {
-  return plainText(options.max).register(settings, { ...about(options), expects: options.expects, form: 'text' });
+  return described(plainText(options.max), options, { expects: options.expects, form: 'text' });
 }
 
 /** A secret: read from files and the environment only, never printed. */
 export function secretText(options: About & { readonly expects: string }) {
-  return plainText(256).register(settings, { ...about(options), expects: options.expects, form: 'text', secret: true });
+  return described(plainText(256), options, { expects: options.expects, form: 'text', secret: true });
 }
 
 /**
@@ -160,41 +143,29 @@ export const UNEXPANDED = /^(?:~\/|\$\w|\$\{)/;
 
 /** A path. In a configuration file, a relative one is taken from that file's folder. */
 export function filePath(options: About) {
-  return plainText(4_096)
-    .regex(PATH_SHAPE)
-    .register(settings, { ...about(options), expects: 'the path of a file', form: 'file' });
+  return described(plainText(4_096).regex(PATH_SHAPE), options, { expects: 'the path of a file', form: 'file' });
 }
 
 /** A host by name or address; its port is another setting. */
 export function hostName(options: About) {
-  return plainText(255)
-    .regex(/^(?:[^\s/:@[\]]+|[0-9a-fA-F:.]+)$/)
-    .register(settings, {
-      ...about(options),
-      expects: 'a host name or address, without a port',
-      form: 'text',
-      guess: (text) => {
-        const [, host, port] = /^(?:\w+:\/\/)?\[?([^\s/@[\]]+?)\]?(?::(\d{1,5}))?\/?$/.exec(text) ?? [];
-        return host === undefined ? undefined : `"${host}"${port === undefined ? '' : ` with port: ${port}`}`;
-      },
-    });
+  const guess = (text: string): string | undefined => {
+    const [, host, port] = /^(?:\w+:\/\/)?\[?([^\s/@[\]]+?)\]?(?::(\d{1,5}))?\/?$/.exec(text) ?? [];
+    return host === undefined ? undefined : `"${host}"${port === undefined ? '' : ` with port: ${port}`}`;
+  };
+  const field = plainText(255).regex(/^(?:[^\s/:@[\]]+|[0-9a-fA-F:.]+)$/);
+  return described(field, options, { expects: 'a host name or address, without a port', form: 'text', guess });
 }
 
 /** The absolute path of a system folder. */
 export function systemFolder(options: About & { readonly default: string }) {
-  return plainText(4_096)
-    .regex(/^\//)
-    .prefault(options.default)
-    .register(settings, { ...about(options), expects: 'the absolute path of a folder', form: 'text' });
+  const field = plainText(4_096).regex(/^\//).prefault(options.default);
+  return described(field, options, { expects: 'the absolute path of a folder', form: 'text' });
 }
 
 /** A 32-byte public key in base58. */
 export function publicKey(options: About) {
-  return parsedText((value) => (isAddress(value) ? value : undefined)).register(settings, {
-    ...about(options),
-    expects: 'a public key in base58 (32 bytes)',
-    form: 'publicKey',
-  });
+  const field = parsedText((value) => (isAddress(value) ? value : undefined));
+  return described(field, options, { expects: 'a public key in base58 (32 bytes)', form: 'publicKey' });
 }
 
 /** Text that stands for another value; `parse` returns undefined for text that does not. */

@@ -2,13 +2,12 @@ import { isIP } from 'node:net';
 import * as z from 'zod';
 import {
   type About,
-  about,
   choice,
+  described,
   duration,
   filePath,
   hostName,
   NOT_AS_EXPECTED,
-  type SettingMeta,
   secretText,
   section,
   settings,
@@ -38,16 +37,12 @@ export function eapiScheme(url: string): EapiScheme | undefined {
 }
 
 function eapiUrl(options: About) {
-  return z
+  const field = z
     .string()
     .refine((url) => eapiScheme(url) !== undefined, { error: NOT_AS_EXPECTED, abort: true })
-    .refine((url) => !hasCredentials(url), { error: 'must not contain a user or password; use username and passwordFile' })
-    .register(settings, {
-      ...about(options),
-      expects: 'an address such as "https://127.0.0.1", "unix:///var/run/command-api.sock" or "grpc://127.0.0.1:9543"',
-      form: 'text',
-      guess: eapiUrlMeant,
-    });
+    .refine((url) => !hasCredentials(url), { error: 'must not contain a user or password; use username and passwordFile' });
+  const expects = 'an address such as "https://127.0.0.1", "unix:///var/run/command-api.sock" or "grpc://127.0.0.1:9543"';
+  return described(field, options, { expects, form: 'text', guess: eapiUrlMeant });
 }
 
 function eapiUrlMeant(text: string): string | undefined {
@@ -57,11 +52,8 @@ function eapiUrlMeant(text: string): string | undefined {
 
 /** `host:port`, an IPv6 address in brackets. */
 function hostAndPort(options: About & { readonly default: string }) {
-  return z
-    .string()
-    .refine((value) => isHostAndPort(value, true), { error: NOT_AS_EXPECTED })
-    .prefault(options.default)
-    .register(settings, { ...about(options), expects: `a host and a port such as "${options.default}"`, form: 'text' });
+  const field = z.string().refine((value) => isHostAndPort(value, true), { error: NOT_AS_EXPECTED });
+  return described(field.prefault(options.default), options, { expects: `a host and a port such as "${options.default}"`, form: 'text' });
 }
 
 function isHostAndPort(value: string, withPort: boolean): boolean {
@@ -74,9 +66,8 @@ function isHostAndPort(value: string, withPort: boolean): boolean {
 export function rpcUrls(options: About) {
   const url = z.string().refine((text) => text.length <= 2_048 && isHttp(text), { error: NOT_AS_EXPECTED });
   const many = z.array(url).min(1).max(8);
-  return many
-    .refine((urls) => new Set(urls).size === urls.length, { error: 'lists an endpoint twice' })
-    .register(settings, { ...about(options), expects: 'a list of one to eight https:// or http:// addresses', form: 'urls' });
+  const field = many.refine((urls) => new Set(urls).size === urls.length, { error: 'lists an endpoint twice' });
+  return described(field, options, { expects: 'a list of one to eight https:// or http:// addresses', form: 'urls' });
 }
 
 /** Whether the URL leads to this host itself, so that no network is between. */
@@ -107,13 +98,16 @@ const sourceName = () =>
 const sourceTimeout = (standard: string, description: string) => duration({ default: standard, min: '100ms', max: '1m', description });
 
 /** The setting that selects one of the shapes in `expects`. */
-const typeOf = (description: string, expects: string): SettingMeta => ({ ...about({ description }), expects, form: 'choice' });
+function typeOf<const T extends string>(type: T, expects: string, description: string) {
+  return described(z.literal(type), { description }, { expects, form: 'choice' });
+}
 
-/** Names an item by its type; from the second of its type on, with a number. */
-function defaultName(list: readonly { readonly type: string }[], index: number): string {
-  const type = list[index]?.type ?? '';
-  const earlier = list.slice(0, index).filter((other) => other.type === type).length;
-  return earlier === 0 ? type : `${type}-${earlier + 1}`;
+/** Every item has a name: the configured one, else its type, with a number from the second of its type on. */
+function named<T extends { readonly type: string; readonly name?: string }>(list: readonly T[]) {
+  return list.map((item, index) => {
+    const earlier = list.slice(0, index).filter(({ type }) => type === item.type).length;
+    return { ...item, name: item.name ?? (earlier === 0 ? item.type : `${item.type}-${earlier + 1}`) };
+  });
 }
 
 const AUTO = 'auto';
@@ -128,8 +122,19 @@ const community = () =>
 
 const communityFile = () => z.exactOptional(filePath({ description: 'File that holds the community.' }));
 
-/** The user-based security model (RFC 3414), for sources and traps. */
-const userFields = {
+/** YAML reads `version: 3` as a number. */
+export const snmpVersion = z
+  .preprocess(
+    (value) => (typeof value === 'number' ? String(value) : value),
+    choice({ of: ['2c', '3'], default: '2c', description: 'SNMP version: 2c uses communities, 3 uses a user.' }),
+  )
+  .prefault('2c');
+
+/** SNMPv2c by community, or SNMPv3 by the user-based security model (RFC 3414), for sources and traps. */
+const snmpAccess = {
+  version: snmpVersion,
+  community: community(),
+  communityFile: communityFile(),
   user: z.exactOptional(text({ description: 'SNMPv3 user.', expects: 'a user name', max: 32 })),
   authProtocol: choice({
     of: ['none', 'md5', 'sha', 'sha224', 'sha256', 'sha384', 'sha512'],
@@ -145,14 +150,6 @@ const userFields = {
   }),
   privPasswordFile: z.exactOptional(filePath({ description: "File that holds the SNMPv3 user's encryption passphrase." })),
 };
-
-/** YAML reads `version: 3` as a number. */
-export const snmpVersion = z
-  .preprocess(
-    (value) => (typeof value === 'number' ? String(value) : value),
-    choice({ of: ['2c', '3'], default: '2c', description: 'SNMP version: 2c uses communities, 3 uses a user.' }),
-  )
-  .prefault('2c');
 
 /** A VRF; a name alone stands for a section with that name. */
 export const vrf = z
@@ -170,32 +167,33 @@ export const vrf = z
   .register(settings, { ...section('A VRF.'), expects: 'the name of a VRF, or a section with its name' });
 
 /** Inside, `auto` is the empty list, which a file cannot contain; the transformation restores the name. */
-export const vrfs = z
+const vrfList = z
   .preprocess((value) => (value === AUTO ? [] : Array.isArray(value) && value.length === 0 ? null : value), z.array(vrf).max(1_024))
   .transform((list) => (list.length === 0 ? AUTO : list))
-  .prefault(['default'])
-  .register(settings, {
-    ...about({
-      description:
-        'VRFs to read, each a name or a section with its own community. The default community of a VRF is COMMUNITY@VRF. auto reads all VRFs that the switch lists.',
-    }),
+  .prefault(['default']);
+
+export const vrfs = described(
+  vrfList,
+  {
+    description:
+      'VRFs to read, each a name or a section with its own community. The default community of a VRF is COMMUNITY@VRF. auto reads all VRFs that the switch lists.',
+  },
+  {
     expects: 'auto or a list of VRF names',
     guess: (text) => (/^[A-Za-z][\w.-]*$/.test(text) ? `[${text}]` : /^[\w.-]+$/.test(text) ? `["${text}"]` : undefined),
     form: 'list',
-  });
+  },
+);
 
 const SOURCE_TYPES = 'eapi, snmp or sockets';
 
 /** BGP4-MIB and ARISTA-BGP4V2-MIB over SNMP v2c or v3. */
 const snmpSource = z.strictObject({
-  type: z.literal('snmp').register(settings, typeOf('SNMP.', SOURCE_TYPES)),
+  type: typeOf('snmp', SOURCE_TYPES, 'SNMP.'),
   name: sourceName(),
   host: hostName({ description: 'Host name or address of the SNMP agent.' }),
   port: wholeNumber({ default: 161, min: 1, max: 65_535, description: 'UDP port of the SNMP agent.' }),
-  version: snmpVersion,
-  community: community(),
-  communityFile: communityFile(),
-  ...userFields,
+  ...snmpAccess,
   mib: choice({
     of: ['auto', 'bgp4', 'arista'],
     default: 'auto',
@@ -221,15 +219,14 @@ const snmpSource = z.strictObject({
 });
 
 /** SHA-256 of the certificate in DER, as `openssl x509 -fingerprint -sha256` prints it; kept in lower case without colons. */
-const fingerprint = z
-  .string()
-  .regex(/^(?:[0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$/)
-  .transform((value) => value.replaceAll(':', '').toLowerCase())
-  .register(settings, {
-    ...about({ description: 'Trust only the certificate with this SHA-256 fingerprint, whatever its issuer.' }),
-    expects: 'a SHA-256 fingerprint, 32 bytes in hex, with or without colons',
-    form: 'text',
-  });
+const fingerprint = described(
+  z
+    .string()
+    .regex(/^(?:[0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$/)
+    .transform((value) => value.replaceAll(':', '').toLowerCase()),
+  { description: 'Trust only the certificate with this SHA-256 fingerprint, whatever its issuer.' },
+  { expects: 'a SHA-256 fingerprint, 32 bytes in hex, with or without colons', form: 'text' },
+);
 
 const tls = z
   .strictObject({
@@ -251,7 +248,7 @@ const tls = z
 
 /** EOS command API, over HTTPS, HTTP, the local Unix socket or EosSdkRpc. */
 const eapiSource = z.strictObject({
-  type: z.literal('eapi').register(settings, typeOf('EOS command API.', SOURCE_TYPES)),
+  type: typeOf('eapi', SOURCE_TYPES, 'EOS command API.'),
   name: sourceName(),
   url: eapiUrl({
     description: 'URL of the command API: https://HOST[:PORT], http://HOST[:PORT], unix:///PATH, or grpc://HOST[:PORT] for EosSdkRpc.',
@@ -275,9 +272,7 @@ const eapiSource = z.strictObject({
 
 /** TCP sessions on port 179, as the kernel of the switch has them. */
 const socketsSource = z.strictObject({
-  type: z
-    .literal('sockets')
-    .register(settings, typeOf('Kernel sockets of the switch itself, read by ss in each network namespace.', SOURCE_TYPES)),
+  type: typeOf('sockets', SOURCE_TYPES, 'Kernel sockets of the switch itself, read by ss in each network namespace.'),
   name: sourceName(),
   folder: systemFolder({ description: 'Folder of the network namespaces; each of its entries is read.', default: '/var/run/netns' }),
   timeout: sourceTimeout('5s', 'Timeout of ss in one namespace.'),
@@ -285,65 +280,51 @@ const socketsSource = z.strictObject({
 
 const source = z.discriminatedUnion('type', [eapiSource, snmpSource, socketsSource]);
 
-/** Every source has a name: the configured one, else its type, with a number from the second on. */
-export const sources = z
-  .array(source)
-  .min(1)
-  .max(8)
-  .transform((list) => list.map((item, index) => ({ ...item, name: item.name ?? defaultName(list, index) })))
-  .prefault([{ type: 'eapi', url: EOS_COMMAND_API_SOCKET }])
-  .register(settings, {
-    ...about({
-      description:
-        'Sources that read the switch, in order of preference. The first complete answer is used; later sources supply the VRFs that it lacks.',
-    }),
-    expects: 'a list of sources, each with a type of eapi, snmp or sockets',
-    form: 'list',
-  });
+export const sources = described(
+  z
+    .array(source)
+    .min(1)
+    .max(8)
+    .transform(named)
+    .prefault([{ type: 'eapi', url: EOS_COMMAND_API_SOCKET }]),
+  {
+    description:
+      'Sources that read the switch, in order of preference. The first complete answer is used; later sources supply the VRFs that it lacks.',
+  },
+  { expects: `a list of sources, each with a type of ${SOURCE_TYPES}`, form: 'list' },
+);
 
 const WAKE_UP_TYPES = 'bgp-watch or snmp-traps';
 
 /** The BGP peer changes that EosSdkRpc streams. */
 const bgpWatch = z.strictObject({
-  type: z.literal('bgp-watch').register(settings, typeOf("EosSdkRpc's stream of BGP peer changes.", WAKE_UP_TYPES)),
+  type: typeOf('bgp-watch', WAKE_UP_TYPES, "EosSdkRpc's stream of BGP peer changes."),
   name: sourceName(),
   address: hostAndPort({ description: 'Address of EosSdkRpc.', default: '127.0.0.1:9543' }),
 });
 
-const senders = z
-  .array(z.string().refine((value) => isIP(value) !== 0, { error: NOT_AS_EXPECTED }))
-  .min(1)
-  .max(64)
-  .register(settings, {
-    ...about({ description: 'Source addresses to accept, those that the switch sends from. Default: all.' }),
-    expects: 'a list of IP addresses',
-    form: 'list',
-  });
+const ipAddress = z.string().refine((value) => isIP(value) !== 0, { error: NOT_AS_EXPECTED });
+
+const senders = described(
+  z.array(ipAddress).min(1).max(64),
+  { description: 'Source addresses to accept, those that the switch sends from. Default: all.' },
+  { expects: 'a list of IP addresses', form: 'list' },
+);
 
 /** BGP traps and informs that the switch sends to this host. */
 const snmpTraps = z.strictObject({
-  type: z.literal('snmp-traps').register(settings, typeOf('SNMP notifications of BGP that the switch sends to this host.', WAKE_UP_TYPES)),
+  type: typeOf('snmp-traps', WAKE_UP_TYPES, 'SNMP notifications of BGP that the switch sends to this host.'),
   name: sourceName(),
   host: text({ description: 'Local address to listen on.', expects: 'an address', max: 255 }).prefault('127.0.0.1'),
   port: wholeNumber({ default: 162, min: 1, max: 65_535, description: 'UDP port to listen on; a port below 1024 requires a privilege.' }),
-  version: snmpVersion,
-  community: community(),
-  communityFile: communityFile(),
-  ...userFields,
+  ...snmpAccess,
   from: z.exactOptional(senders),
 });
 
 const wakeUp = z.discriminatedUnion('type', [bgpWatch, snmpTraps]);
 
-export const wakeUps = z
-  .array(wakeUp)
-  .max(8)
-  .transform((list) => list.map((item, index) => ({ ...item, name: item.name ?? defaultName(list, index) })))
-  .prefault([])
-  .register(settings, {
-    ...about({
-      description: 'Notifications of the switch that trigger a poll at once. Optional: without them, collector.interval applies.',
-    }),
-    expects: `a list of wake-ups, each with a type of ${WAKE_UP_TYPES}`,
-    form: 'list',
-  });
+export const wakeUps = described(
+  z.array(wakeUp).max(8).transform(named).prefault([]),
+  { description: 'Notifications of the switch that trigger a poll at once. Optional: without them, collector.interval applies.' },
+  { expects: `a list of wake-ups, each with a type of ${WAKE_UP_TYPES}`, form: 'list' },
+);

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { findNetwork, lamports, NETWORKS } from '../serviceability/index.ts';
 import {
-  about,
   choice,
+  described,
   duration,
   filePath,
   NOT_AS_EXPECTED,
@@ -21,22 +21,19 @@ import { rpcUrls, sources, wakeUps } from './schema-sources.ts';
 const MAX_PORT = 65_535;
 
 /** `host:port` or `[v6]:port`, parsed into host and port. */
-const listen = parsedText((text) => {
-  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  const host = bracketed ?? plain;
-  return host !== undefined && port <= MAX_PORT ? { host, port } : undefined;
-})
-  .prefault('127.0.0.1:50100')
-  .register(settings, {
-    ...about({
-      reloadable: false,
-      description: 'Address and port to listen on. EOS permits TCP 50000 to 50100 in its control-plane ACL. Port 0 picks a free port.',
-    }),
-    expects: 'an address and a port, such as "127.0.0.1:50100" or "[::1]:50100"',
-    form: 'text',
-    guess: listenMeant,
-  });
+const listen = described(
+  parsedText((text) => {
+    const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+    const port = Number(digits);
+    const host = bracketed ?? plain;
+    return host !== undefined && port <= MAX_PORT ? { host, port } : undefined;
+  }).prefault('127.0.0.1:50100'),
+  {
+    reloadable: false,
+    description: 'Address and port to listen on. EOS permits TCP 50000 to 50100 in its control-plane ACL. Port 0 picks a free port.',
+  },
+  { expects: 'an address and a port, such as "127.0.0.1:50100" or "[::1]:50100"', form: 'text', guess: listenMeant },
+);
 
 function listenMeant(text: string): string | undefined {
   if (/^:?\d{1,5}$/.test(text)) return Number(text.replace(':', '')) <= MAX_PORT ? `"127.0.0.1:${text.replace(':', '')}"` : undefined;
@@ -152,27 +149,19 @@ const DEFAULT_COLLECT = [
   'bgp-sockets',
 ];
 
-const serverUrl = z
-  .string()
-  .refine((value) => value.length <= 2_048 && isPlainHttp(value), { error: NOT_AS_EXPECTED })
-  .register(settings, {
-    ...about({ description: 'Base URL of the state-ingest server; required for the sink state-ingest.' }),
-    expects: 'an https:// or http:// URL without user, query or fragment',
-    form: 'text',
-  });
+const serverUrl = described(
+  z.string().refine((value) => value.length <= 2_048 && isPlainHttp(value), { error: NOT_AS_EXPECTED }),
+  { description: 'Base URL of the state-ingest server; required for the sink state-ingest.' },
+  { expects: 'an https:// or http:// URL without user, query or fragment', form: 'text' },
+);
 
-const collect = z
-  .array(z.string().regex(/^(?:bgp-sockets|show (?! )[^|;<>\p{Cc}]{1,190})$/u))
-  .min(1)
-  .max(32)
-  .prefault(DEFAULT_COLLECT)
-  .register(settings, {
-    ...about({
-      description: 'Snapshots to take for the folder: plain show commands, and bgp-sockets. A state-ingest server requests its own list.',
-    }),
-    expects: 'a list of at most 32 show commands without pipes, and bgp-sockets',
-    form: 'list',
-  });
+const snapshotKind = z.string().regex(/^(?:bgp-sockets|show (?! )[^|;<>\p{Cc}]{1,190})$/u);
+
+const collect = described(
+  z.array(snapshotKind).min(1).max(32).prefault(DEFAULT_COLLECT),
+  { description: 'Snapshots to take for the folder: plain show commands, and bgp-sockets. A state-ingest server requests its own list.' },
+  { expects: 'a list of at most 32 show commands without pipes, and bgp-sockets', form: 'list' },
+);
 
 /** Raw state snapshots. */
 const snapshotsSection = z
@@ -387,14 +376,11 @@ const workerSection = z
       max: '5m',
       description: 'Time that a stopping agent waits for transactions in flight.',
     }),
-    minBalance: z.int().min(0).transform(lamports).prefault(0).register(settings, {
-      description: 'Minimum balance of the key. Below it, nothing is sent.',
-      expects: 'a whole number of lamports, 0 or more',
-      form: 'number',
-      unit: 'lamports',
-      reloadable: true,
-      secret: false,
-    }),
+    minBalance: described(
+      z.int().min(0).transform(lamports).prefault(0),
+      { description: 'Minimum balance of the key. Below it, nothing is sent.' },
+      { expects: 'a whole number of lamports, 0 or more', form: 'number', unit: 'lamports' },
+    ),
   })
   .prefault({})
   .register(settings, section('Sending and confirming transactions.'));
@@ -419,13 +405,11 @@ const logSection = z
   .prefault({})
   .register(settings, section('Logging, to standard error.'));
 
-const environment = parsedText((name) => findNetwork(name)?.name).register(settings, {
-  ...about({
-    description: 'The DoubleZero network; it presets ledger.rpcUrls and ledger.programId. Aliases: mainnet, m, t, d, local and l.',
-  }),
-  expects: orList(NETWORKS.map((network) => network.name)),
-  form: 'choice',
-});
+const environment = described(
+  parsedText((name) => findNetwork(name)?.name),
+  { description: 'The DoubleZero network; it presets ledger.rpcUrls and ledger.programId. Aliases: mainnet, m, t, d, local and l.' },
+  { expects: orList(NETWORKS.map((network) => network.name)), form: 'choice' },
+);
 
 /**
  * The configuration: the only place with keys, defaults, bounds and descriptions. Validation, flags, environment variables,
