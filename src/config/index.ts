@@ -1,4 +1,5 @@
 export { formatDuration, orList, parseDuration } from './fields.ts';
+export { decodeText, readSmallFile, writeWhole } from './files.ts';
 export { type LoadedKeypair, loadKeypair, loadSecret } from './keys.ts';
 export { DEFAULT_CONFIG_FILE, keepUntilRestart, type LoadConfigOptions, type LoadedConfig, loadConfig } from './load.ts';
 export { configProblems, didYouMean, nearest } from './messages.ts';
@@ -14,4 +15,4 @@ export type {
   TriggerConfig,
 } from './schema.ts';
 export { environmentNameOf, plainSettings, type SettingNode, settingTree, shareable } from './schema-tree.ts';
-export { decodeText, readConfigFile, readSmallFile, writeWhole, yamlRefusal } from './yaml.ts';
+export { readConfigFile, yamlRefusal } from './yaml.ts';

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { AgentError } from '../lib/index.ts';
 import { type Address, addressOf, isAddress } from '../serviceability/index.ts';
-import { accessWarnings, decodeText, type FileContent, FileProblem, readSmallFile } from './yaml.ts';
+import { accessWarnings, decodeText, FileProblem, readSmallFile } from './files.ts';
 
 /** A key that signs and cannot be read: its bytes are in a node:crypto KeyObject in a closure, out of reach of logs and inspection. */
 export interface Keypair {
@@ -32,18 +32,14 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
  */
 export function loadKeypair(file: string | undefined): LoadedKeypair {
   if (file === undefined) throw new AgentError('CONFIG__KEYPAIR_NOT_NAMED', {});
-  const content = readKeyFile(file);
-  const bytes = keyBytesOf(content.bytes, file);
   try {
-    return { keypair: keypairOf(bytes, file), warnings: accessWarnings('the key file', file, content) };
-  } finally {
-    bytes.fill(0);
-  }
-}
-
-function readKeyFile(file: string): FileContent {
-  try {
-    return readSmallFile(file, MAX_FILE_BYTES);
+    const content = readSmallFile(file, MAX_FILE_BYTES);
+    const bytes = keyBytesOf(content.bytes, file);
+    try {
+      return { keypair: keypairOf(bytes, file), warnings: accessWarnings('the key file', file, content) };
+    } finally {
+      bytes.fill(0);
+    }
   } catch (error) {
     if (!(error instanceof FileProblem)) throw error;
     if (error.kind === 'missing') throw new AgentError('CONFIG__KEYPAIR_MISSING', { file });
@@ -55,9 +51,6 @@ function readKeyFile(file: string): FileContent {
 function keyBytesOf(content: Uint8Array, file: string): Uint8Array {
   try {
     return numbersIn(content) ?? keyBytesOfText(decodeText(content), file);
-  } catch (error) {
-    if (!(error instanceof FileProblem)) throw error;
-    throw new AgentError('CONFIG__KEYPAIR_UNREADABLE', { file, problem: error.message });
   } finally {
     content.fill(0);
   }
@@ -167,16 +160,14 @@ const MAX_SECRET_BYTES = 1_024;
  */
 export function loadSecret(key: string, file: string): LoadedSecret {
   const refuse = (problem: string): AgentError => new AgentError('CONFIG__SECRET_UNREADABLE', { key, file, problem });
-  let content: FileContent;
-  let value: string;
   try {
-    content = readSmallFile(file, MAX_SECRET_BYTES);
-    value = decodeText(content.bytes).replace(/\r?\n$/, '');
+    const content = readSmallFile(file, MAX_SECRET_BYTES);
+    const value = decodeText(content.bytes).replace(/\r?\n$/, '');
     content.bytes.fill(0);
+    if (value.trim() === '') throw refuse('it is empty');
+    if (/[\p{Cc}\uFFFD]/u.test(value)) throw refuse('it is not one line of text');
+    return { value, warnings: accessWarnings(`the file of ${key},`, file, content) };
   } catch (error) {
     throw error instanceof FileProblem ? refuse(error.message) : error;
   }
-  if (value.trim() === '') throw refuse('it is empty');
-  if (/[\p{Cc}\uFFFD]/u.test(value)) throw refuse('it is not one line of text');
-  return { value, warnings: accessWarnings(`the file of ${key},`, file, content) };
 }

@@ -4,11 +4,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { hostInUrl, isRecord } from '../lib/index.ts';
 import { findNetwork } from '../serviceability/index.ts';
 import { formatDuration, PATH_SHAPE } from './fields.ts';
+import { accessWarnings } from './files.ts';
 import { type KeyProblem, nearest, type Problem, pathText, problemsOf, refusal } from './messages.ts';
 import { type AgentConfig, configSchema, type EapiSourceConfig, type SnmpSourceConfig, type SnmpTrapsConfig } from './schema.ts';
 import { type EapiScheme, eapiScheme, isLoopback } from './schema-sources.ts';
 import { environmentNameOf, mapSettings, member, plainSettings, type SettingNode, settingTree, valueFromText } from './schema-tree.ts';
-import { accessWarnings, type ConfigFile, readConfigFile, writtenInText } from './yaml.ts';
+import { type ConfigFile, readConfigFile, writtenInText } from './yaml.ts';
 
 /** Collects what is found about one part of the configuration; paths are relative to that part. */
 interface Findings {
