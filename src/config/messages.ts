@@ -160,34 +160,35 @@ export function problemsOf(
   const path = issue.code === 'invalid_union' && issue.path.length > 0 ? withDiscriminator(issue) : issue.path;
   const { meta } = nodeAt(root, path, value);
   const found = path.reduce<unknown>(member, value);
-  const missing = found === undefined;
-  if (missing) return [{ path, problem: `is required: ${meta.expects}` }];
-  const unquoted = typeof found === 'string' ? undefined : lacksQuotes(path);
-  if (unquoted !== undefined) {
-    const [read, isHidden] = [kindOf(found), mayBeSecret(meta, unquoted)];
-    const got = isHidden ? read : `${unquoted}, which YAML reads as ${read}`;
-    const name = typeof path.at(-1) === 'string' ? `${String(path.at(-1))}: ` : '';
-    return [
-      {
-        path,
-        problem: `expected ${meta.expects}, got ${got}; write quotes around it: ${name}${isHidden ? '"…"' : JSON.stringify(unquoted)}`,
-      },
-    ];
-  }
+  const unquoted = found === undefined || typeof found === 'string' ? undefined : lacksQuotes(path);
+  return [
+    { path, problem: unquoted === undefined ? problemOf(meta, found, path.at(-1)) : unquotedProblem(meta, found, unquoted, path.at(-1)) },
+  ];
+}
+
+/** What is wrong with the value of the setting `key`, and what it probably meant; without the value where that may be a secret. */
+function problemOf(meta: SettingMeta, found: unknown, key: PropertyKey | undefined): string {
+  if (found === undefined) return `is required: ${meta.expects}`;
+  const expected = `expected ${meta.expects}`;
   if (mayBeSecret(meta, found)) {
-    if (meta.form === 'urls' && typeof found === 'string' && typeof path.at(-1) === 'number') {
-      // The rest of it may be a secret.
-      const [scheme] = /^[a-z][a-z0-9+.-]*:\/\//i.exec(found) ?? [];
-      return [{ path, problem: `expected an https:// or http:// address${scheme === undefined ? '' : `, got one of ${scheme}`}` }];
-    }
-    const isOneUrl = meta.form === 'urls' && typeof found === 'string';
-    const isUnexpanded = meta.form === 'file' && typeof found === 'string' && UNEXPANDED.test(found);
-    const hint = isOneUrl ? ', got one string: write [ and ] around it' : isUnexpanded ? '; ~ and $NAME are not expanded' : '';
-    return [{ path, problem: `expected ${meta.expects}${hint}` }];
+    if (typeof found !== 'string') return expected;
+    if (meta.form === 'file' && UNEXPANDED.test(found)) return `${expected}; ~ and $NAME are not expanded`;
+    if (meta.form !== 'urls') return expected;
+    if (typeof key !== 'number') return `${expected}, got one string: write [ and ] around it`;
+    // The rest of it may be a secret.
+    const [scheme] = /^[a-z][a-z0-9+.-]*:\/\//i.exec(found) ?? [];
+    return `expected an https:// or http:// address${scheme === undefined ? '' : `, got one of ${scheme}`}`;
   }
   const instead = meant(meta, found);
-  const hint = instead === undefined ? '' : `, did you mean ${instead}?`;
-  return [{ path, problem: `expected ${meta.expects}, got ${show(found)}${hint}` }];
+  return `${expected}, got ${show(found)}${instead === undefined ? '' : `, did you mean ${instead}?`}`;
+}
+
+/** The value is valid as text, and YAML reads something else: `community: 12345`. */
+function unquotedProblem(meta: SettingMeta, found: unknown, unquoted: string, key: PropertyKey | undefined): string {
+  const isHidden = mayBeSecret(meta, unquoted);
+  const got = isHidden ? kindOf(found) : `${unquoted}, which YAML reads as ${kindOf(found)}`;
+  const name = typeof key === 'string' ? `${key}: ` : '';
+  return `expected ${meta.expects}, got ${got}; write quotes around it: ${name}${isHidden ? '"…"' : JSON.stringify(unquoted)}`;
 }
 
 /** People paste a key in place of its file or address, and passwords into URLs; messages must not repeat them. */
