@@ -5,7 +5,8 @@ export default defineConfig({
   test: {
     include: ['test/page/**/*.test.ts'],
     environment: 'node',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Bounds for tests that hang: agents, localnets and a browser share the processors.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
   },
 });
