@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { end, startLocalnet } from './bed.mjs';
+import { end, startLocalnet, until } from './bed.mjs';
+import { prometheusAt } from './prometheus.mjs';
 
 /*
  * The alerts whose condition a localnet and an agent can produce, each with its fault. The faults of a bed follow each other; beds run at the same time.
@@ -62,6 +63,21 @@ const faultOfLedger = (patch) => (bed) => bed.faultOfLedger(patch);
 const faultOfSwitch = (fault) => (bed) => bed.faultOfSwitch(fault);
 const clear = (bed) => bed.clear();
 const setDevice = (changeOf) => (bed) => bed.rpc('localnet_changeDevice', { device: bed.localnet.device, ...changeOf(bed) });
+const untilObserved = (bed, users, wanted) =>
+  until(
+    () => `the agent observes ${users.length} users as ${wanted}`,
+    async () => {
+      const { users: all } = await bed.status();
+      const observed = new Map(all.map(({ user, observation }) => [user, observation]));
+      return users.every(({ address }) => observed.get(address) === wanted) ? true : undefined;
+    },
+    60,
+  );
+/** When the agent was started, as Prometheus knows it. */
+const scrapedStart = async ({ host, prometheus }) => {
+  const [sample] = await prometheusAt(`http://${prometheus.address}`).query(`dzd_telemetry_start_timestamp_seconds{instance="${host}"}`);
+  return sample?.value[1];
+};
 /** The device's status bytes. */
 const ACTIVATED = 1;
 const DRAINED = 5;
@@ -92,6 +108,12 @@ const ledger = {
         DzdTransactionFailureRatio: [/endpoint failed/, /"failed": [1-9]/, /rate limit of the plan/],
       },
     },
+  ],
+};
+
+const slots = {
+  name: 'slots',
+  faults: [
     {
       what: 'a ledger that stands still',
       begin: async (bed) => {
@@ -199,12 +221,16 @@ const users = {
       what: 'users that flap',
       begin: async (bed) => {
         const some = (await bed.users()).slice(0, 9);
-        for (let flaps = 0; flaps < 3; flaps += 1) {
+        const flap = async () => {
           await bed.disconnect(some);
-          await sleep(1_500);
+          await untilObserved(bed, some, 'down');
           await bed.connect(some);
-          await sleep(1_500);
-        }
+          await untilObserved(bed, some, 'up');
+        };
+        const areSuppressed = async () => (await bed.status()).users.filter(({ suppressed }) => suppressed).length >= some.length;
+        // The agent counts flaps by the minute: these are in one.
+        while (new Date().getSeconds() > 20) await sleep(500);
+        for (let flaps = 0; flaps < 3 || (flaps < 20 && !(await areSuppressed())); flaps += 1) await flap();
       },
       end: async () => {},
       alerts: { DzdMassFlap: [/"penalty"/, /"down": [2-9]\d/] },
@@ -360,9 +386,14 @@ const host = {
       what: 'an agent that is killed again and again',
       begin: async (bed) => {
         for (let kills = 0; kills < 5; kills += 1) {
+          const former = await scrapedStart(bed);
           await bed.stopAgent('SIGKILL');
           await bed.startAgent();
-          await sleep(2_000);
+          await until(
+            () => 'the agent that was started again is scraped',
+            async () => ([undefined, former].includes(await scrapedStart(bed)) ? undefined : true),
+            60,
+          );
         }
       },
       end: async () => {},
@@ -372,7 +403,7 @@ const host = {
   ],
 };
 
-export const BEDS = [ledger, endpoints, theSwitch, users, key, host];
+export const BEDS = [ledger, slots, endpoints, theSwitch, users, key, host];
 
 /** The last fault, as no other alert fires meanwhile. */
 export const targetsLost = (targets) => ({

@@ -166,10 +166,12 @@ async function followRunbook(name, { bed, prometheus, healthy, shows, address, s
     if (shows[at] !== ANY && shows[at].test(printedWithout.get(command)))
       throw new Error(`${name}: ${command}\nprints ${shows[at]} without the fault, too`);
   }
-  for (const expr of runbookQueries(root, name)) {
-    const isEmpty = (await prometheus.query(expr)).length === 0;
-    if (isEmpty !== noData) throw new Error(`the query of ${name} has ${isEmpty ? 'no ' : ''}data: ${expr}`);
-  }
+  for (const expr of runbookQueries(root, name))
+    await until(
+      () => `the query of ${name} has ${noData ? 'no ' : ''}data: ${expr}`,
+      async () => ((await prometheus.query(expr)).length === 0 ? noData : !noData) || undefined,
+      60,
+    );
 }
 
 /** What the log says after the remedy, by "How to verify the fix". */
