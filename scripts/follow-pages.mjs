@@ -73,7 +73,7 @@ const MARKS = /^(not (run|compared): .+|(saved as|added to) \S+|exit code [1-9]\
 /** A command that only reads is repeated until the world is as the page shows it, for so long. */
 const READS = [
   [/promtool query/, 240_000],
-  [/\b(explain|status|check|history|audit)\b|curl -s /, 120_000],
+  [/\b(explain|status|check|history|audit|snmpwalk)\b|curl -s /, 120_000],
 ];
 /** Commands that stay in a terminal of their own, and what each prints when it is ready. One of a kind runs at a time, the newest. */
 const STAYS = [
@@ -274,7 +274,8 @@ async function stay(place, kind, line, shown) {
       done();
     });
   });
-  for (const stream of [program.child.stdout, program.child.stderr]) stream.on('data', (chunk) => (program.output += chunk));
+  for (const stream of [program.child.stdout, program.child.stderr])
+    stream.setEncoding('utf8').on('data', (chunk) => (program.output += chunk));
   place.running.set(kind, program);
   const until = Date.now() + COMMAND_DEADLINE_MS;
   while (!STAYS[kind][1].test(program.output)) {
