@@ -34,8 +34,9 @@ const TIMING = {
   },
 };
 
-/** A request over a socket that has not ended after so long, real time, hangs: the agent's time goes on meanwhile. */
-const PATIENCE_MS = 400;
+/** A request over a socket that has not ended after so many turns, of a millisecond or more, hangs: the agent's time goes on meanwhile. */
+const PATIENCE_TURNS = 100;
+const PATIENCE_TURNS_AGAIN = 10;
 const HANGING_STEP_MS = 2_500;
 /** How often the end of a wait is checked, the agent's time. */
 const CHECK_INTERVAL_MS = 500;
@@ -108,7 +109,8 @@ export async function virtualAgent(
       };
     },
   });
-  const timeoutMs = 400;
+  // Real time: no answer takes so long, and what hangs ends by the deadline of a collection, the agent's time.
+  const timeoutMs = 60_000;
   const open = (kind: 'eapi' | 'snmp'): SwitchSource => {
     const real: SwitchSource =
       kind === 'eapi'
@@ -162,9 +164,10 @@ export async function virtualAgent(
     while (clock.monotonic() < until && !isOverNow()) {
       // Sockets get their turn: the clock itself gives none.
       await new Promise((resolve) => setImmediate(resolve));
-      const from = performance.now();
-      const patienceMs = (): number => Math.max(0, ...[...underWay.values()].map((asks) => (hangs.has(asks) ? 10 : PATIENCE_MS)));
-      while (performance.now() - from < patienceMs()) await systemClock.sleep(1);
+      const patience = (): number =>
+        Math.max(0, ...[...underWay.values()].map((asks) => (hangs.has(asks) ? PATIENCE_TURNS_AGAIN : PATIENCE_TURNS)));
+      // Turns, not a clock: on a busy machine this process waits for its turn, and so do its sockets.
+      for (let turns = 0; turns < patience(); turns += 1) await systemClock.sleep(1);
       const hanging = underWay.size;
       for (const asks of underWay.values()) hangs.add(asks);
       const to = hanging === 0 ? until : Math.min(until, clock.monotonic() + HANGING_STEP_MS);
