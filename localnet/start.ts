@@ -1,12 +1,13 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadKeypair, readConfigFile, yamlRefusal } from '../src/config/index.ts';
-import { AgentError, describeError, systemClock } from '../src/lib/index.ts';
+import { type CommandIo, type ExitCode, usage } from '../src/cli/command.ts';
+import { type ConfigFile, loadKeypair, readConfigFile, yamlRefusal } from '../src/config/index.ts';
+import { AgentError, describeError, isAgentError, systemClock } from '../src/lib/index.ts';
 import { jsonLine, printable } from '../src/observability/index.ts';
 import { readSnapshot } from './drive.ts';
 import { CONTRIBUTOR_SEED, createSigner, FOUNDATION_SEED } from './ledger/index.ts';
@@ -28,31 +29,50 @@ interface PortChoice {
 /** The port to listen on at 127.0.0.1; 0 for any free port. Throws AgentError `CONFIG__PORT_IN_USE` when the requested port is taken. */
 export async function choosePort({ flag, protocol, wanted, usual }: PortChoice): Promise<number> {
   const port = wanted ?? usual;
-  const problem = port === 0 ? undefined : await bindProblem(port, protocol);
+  const problem = port === 0 ? undefined : await (protocol === 'tcp' ? listenProblem({ host: '127.0.0.1', port }) : bindProblem(port));
   if (problem === undefined) return port;
   if (wanted === undefined) return 0;
   throw new AgentError('CONFIG__PORT_IN_USE', { flag, port, problem: describeError(problem) });
 }
 
-/** The bind error, if any. Another process may still take the port afterwards. */
-async function bindProblem(port: number, protocol: 'tcp' | 'udp'): Promise<unknown> {
+/** The bind error of a UDP port, if any. Another process may still take the port afterwards. */
+async function bindProblem(port: number): Promise<unknown> {
   try {
-    if (protocol === 'tcp') {
-      const server = createServer().listen({ host: '127.0.0.1', port });
-      await once(server, 'listening');
-      server.close();
-      await once(server, 'close');
-    } else {
-      const socket = createSocket('udp4');
-      socket.bind(port, '127.0.0.1');
-      await once(socket, 'listening');
-      socket.close();
-      await once(socket, 'close');
-    }
+    const socket = createSocket('udp4');
+    socket.bind(port, '127.0.0.1');
+    await once(socket, 'listening');
+    socket.close();
+    await once(socket, 'close');
     return undefined;
   } catch (error) {
     return error;
   }
+}
+
+/** The same for a TCP port or a Unix socket. */
+async function listenProblem(at: { readonly host: string; readonly port: number } | { readonly path: string }): Promise<unknown> {
+  try {
+    const server = createServer().listen(at);
+    await once(server, 'listening');
+    server.close();
+    await once(server, 'close');
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Node.js cuts a longer path without an error: unix(7). */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+/** Throws AgentError `CONFIG__USAGE` for a path that no socket can have. */
+async function requireSocketPath(path: string): Promise<void> {
+  const problem =
+    Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES
+      ? `a path of at most ${MAX_SOCKET_PATH_BYTES} bytes is needed`
+      : await listenProblem({ path });
+  if (problem === undefined) return;
+  throw usage(`--eapi-socket: cannot listen on ${path}: ${describeError(problem)}; name a file that does not exist, in a folder that does`);
 }
 
 /** A temporary folder, removed at exit. */
@@ -95,7 +115,7 @@ const MAX_GENESIS_BYTES = 1 << 20;
 
 /** Reads the file of `--genesis`. Throws AgentError `CONFIG__…` with file and line of each problem. */
 export function readGenesis(path: string): Genesis {
-  const file = readConfigFile(path, MAX_GENESIS_BYTES);
+  const file = readGenesisFile(path);
   const checked = genesisSchema.safeParse(file.value);
   if (checked.success) return checked.data;
   const problems = checked.error.issues.flatMap((issue) =>
@@ -104,6 +124,16 @@ export function readGenesis(path: string): Genesis {
       : [{ path: issue.path, problem: issue.message }],
   );
   throw yamlRefusal(file, problems);
+}
+
+/** The remedy of an unreadable configuration file names other options. */
+function readGenesisFile(path: string): ConfigFile {
+  try {
+    return readConfigFile(path, MAX_GENESIS_BYTES);
+  } catch (error) {
+    if (!isAgentError(error) || error.code !== 'CONFIG__FILE_UNREADABLE') throw error;
+    throw usage(`--genesis: ${path}: ${error.context.problem}`);
+  }
 }
 
 /** Mean time between two events of the scenario `churn`. */
@@ -135,13 +165,22 @@ interface ReadyEvent {
 
 /** `dzd-localnet start`: a ledger and a switch, until a signal ends them. */
 export const localnetBody: LocalnetBody = async (options, io) => {
+  const folder = await temporaryFolder();
+  try {
+    return await startIn(folder.path, options, io);
+  } finally {
+    await folder.remove();
+  }
+};
+
+async function startIn(folder: string, options: LocalnetOptions, io: CommandIo): Promise<ExitCode> {
   const restore = options.restore === undefined ? undefined : await readSnapshot(options.restore);
   const genesis = options.genesis === undefined ? undefined : readGenesis(options.genesis);
-  const folder = await temporaryFolder();
-  const keypair = options.keypair ?? (await writeNewKeypair(folder.path));
+  if (options.eapiSocket !== undefined) await requireSocketPath(options.eapiSocket);
+  const keypair = options.keypair ?? (await writeNewKeypair(folder));
   const [foundationKeypair, contributorKeypair] = await Promise.all([
-    writeSeed(join(folder.path, 'foundation.json'), FOUNDATION_SEED),
-    writeSeed(join(folder.path, 'contributor.json'), CONTRIBUTOR_SEED),
+    writeSeed(join(folder, 'foundation.json'), FOUNDATION_SEED),
+    writeSeed(join(folder, 'contributor.json'), CONTRIBUTOR_SEED),
   ]);
   const localnet = createLocalnet({
     users: options.users,
@@ -188,16 +227,21 @@ export const localnetBody: LocalnetBody = async (options, io) => {
   } finally {
     await scenario.stop();
     await localnet.stop();
-    await folder.remove();
   }
-};
+}
 
 async function readTls({ keyFile, certFile }: NonNullable<LocalnetOptions['eapiTls']>) {
   const read = (flag: string, file: string): Promise<string> =>
     readFile(file, 'utf8').catch((error: unknown) => {
       throw new AgentError('CONFIG__USAGE', { problem: `--${flag}: ${describeError(error)}` }, { cause: error });
     });
-  return { key: await read('eapi-key', keyFile), cert: await read('eapi-cert', certFile) };
+  const tls = { key: await read('eapi-key', keyFile), cert: await read('eapi-cert', certFile) };
+  try {
+    if (new X509Certificate(tls.cert).checkPrivateKey(createPrivateKey(tls.key))) return tls;
+  } catch (error) {
+    throw usage(`--eapi-key, --eapi-cert: not a key and a certificate in PEM: ${describeError(error)}`);
+  }
+  throw usage('--eapi-key, --eapi-cert: the certificate is for another key');
 }
 
 function stateIngestPort(wanted: number): Promise<number> {

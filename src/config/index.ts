@@ -15,4 +15,4 @@ export type {
   TriggerConfig,
 } from './schema.ts';
 export { environmentNameOf, plainSettings, type SettingNode, settingTree, shareable } from './schema-tree.ts';
-export { readConfigFile, yamlRefusal } from './yaml.ts';
+export { type ConfigFile, readConfigFile, yamlRefusal } from './yaml.ts';

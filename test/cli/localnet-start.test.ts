@@ -1,8 +1,10 @@
-import { expect, test } from 'vitest';
+import { readdirSync } from 'node:fs';
+import { expect, test, vi } from 'vitest';
 import { runLocalnetCommandLine } from '../../localnet/commands.ts';
 import { loadKeypair } from '../../src/config/index.ts';
 import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import { address, decodeContributor, decodeDevice, decodeGlobalState, globalStateAddress } from '../../src/serviceability/index.ts';
+import { temporaryFolder } from '../config/temporary-files.ts';
 import { expectDocumented } from '../support/documented-output.ts';
 
 /** Ends the localnet once `whileReady` is done with its ready line. */
@@ -29,6 +31,30 @@ async function startLocalnet(whileReady: (ready: Readonly<Record<string, string>
   await checked;
   return { exitCode, lines };
 }
+
+test.for([
+  [['--eapi-socket', '/no/such/folder/socket'], '--eapi-socket: cannot listen on /no/such/folder/socket: '],
+  [['--eapi-socket', '123'], '--eapi-socket: cannot listen on 123: '],
+  [['--eapi-socket', `/${'x'.repeat(107)}`], 'a path of at most 107 bytes is needed'],
+  [['--eapi-key', '/dev/null', '--eapi-cert', '/dev/null'], '--eapi-key, --eapi-cert: not a key and a certificate in PEM: '],
+  [['--genesis', '/no/such/file'], 'dzd-localnet: --genesis: /no/such/file: it does not exist'],
+] as const)('dzd-localnet refuses %j with one line, and leaves no keys behind', async ([args, problem], { onTestFinished }) => {
+  const folder = temporaryFolder();
+  vi.stubEnv('TMPDIR', folder);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const stderr: string[] = [];
+  const ports = ['rpc', 'eapi', 'snmp', 'grpc'].flatMap((name) => [`--${name}-port`, '0']);
+  const exitCode = await runLocalnetCommandLine([...ports, ...args], {
+    stdout: { write: (text) => expect.fail(text), isTerminal: false, columns: undefined },
+    stderr: { write: (text) => void stderr.push(text), isTerminal: false, columns: undefined },
+    environment: {},
+    onHangup: () => undefined,
+    signal: createAbortController().signal,
+    version: '1.2.3',
+  });
+  expect([exitCode, stderr[0]]).toEqual([2, expect.stringContaining(problem)]);
+  expect([stderr.length, readdirSync(folder)]).toEqual([2, []]);
+});
 
 test('dzd-localnet prints one line of JSON when it is ready, with addresses and key files', async () => {
   const { exitCode, lines } = await startLocalnet(async (ready) => {
