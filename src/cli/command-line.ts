@@ -94,6 +94,7 @@ export function parseCommandLine(
   }
   const [word, ...words] = parsed._.map(String);
   if (chosen === undefined && word !== undefined) {
+    if (args[0] === '--') throw usage('the command comes before the first --');
     const near = meant(
       word,
       commands.map(({ name }) => name),
@@ -111,6 +112,7 @@ export function parseCommandLine(
   const { name, argument } = chosen;
   const stray = argument === undefined ? words[0] : argument.many === true ? undefined : words[1];
   if (stray !== undefined) throw usage(`${name}: unexpected argument "${stray.slice(0, 60)}"; options begin with --`);
+  if (argument !== undefined && words.includes('')) throw usage(`${name}: an argument is empty; give it a value or leave it out`);
   const values = { ...valuesOf(parsed, chosen), ...(argument !== undefined && words.length > 0 && { [argument.name]: words.join('\n') }) };
   return { kind: 'run', command: name, start: chosen.prepare(values) };
 }

@@ -143,13 +143,13 @@ export function readStatusOptions(values: OptionValues) {
   };
 }
 
-/** Names of a list, separated by commas, or undefined. Throws AgentError `CONFIG__USAGE`. */
+/** Names of a list, separated by commas and each once, or undefined. Throws AgentError `CONFIG__USAGE`. */
 function listOption<const T extends string>(values: OptionValues, name: string, choices: readonly T[]): readonly T[] | undefined {
-  return textOption(values, name)
-    ?.split(',')
-    .map((word) => {
-      const found = choices.find((choice) => choice === word.trim());
-      if (found !== undefined) return found;
-      throw usage(`--${name}: expected ${choices.join(', ')}, got ${JSON.stringify(word)}${didYouMean(word, choices)}`);
-    });
+  const words = textOption(values, name)?.split(',');
+  const names = words?.map((word) => {
+    const found = choices.find((choice) => choice === word.trim());
+    if (found !== undefined) return found;
+    throw usage(`--${name}: expected ${choices.join(', ')}, got ${JSON.stringify(word)}${didYouMean(word, choices)}`);
+  });
+  return names === undefined ? undefined : [...new Set(names)];
 }

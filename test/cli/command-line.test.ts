@@ -157,6 +157,8 @@ describe('bad usage ends with 2 and one line that names what was meant', () => {
     [['start', '--users', '-1k'], '--users: expected a whole number from 0 to 4096, got "-1k"'],
     [['demo', '--', '-1s'], 'demo: unexpected argument "-1s"; options begin with --'],
     [['run', '-1s'], 'unknown option -1s'],
+    [['--', 'run'], 'the command comes before the first --'],
+    [['run', ''], 'run: unexpected argument ""; options begin with --'],
     [['--hlep'], 'unknown option --hlep, did you mean "--help"?'],
     [['--config', 'c.yaml'], '--config needs a command before it: run, start, demo'],
     [['\u001b[31mrun'], 'unknown command "\\x1b[31mrun"'],

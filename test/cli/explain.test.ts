@@ -122,6 +122,7 @@ test.for([
     ['70000'],
     'explain: "70000" is not a public key, an IPv4 address or a tunnel id; `dzd-telemetry status` lists the users',
   ],
+  ['an empty word', [''], 'explain: an argument is empty; give it a value or leave it out'],
   ['two users', ['500', '501'], 'explain: unexpected argument "501"'],
 ] as const)('explain refuses %s', ([, args, problem]) => {
   expect(() => parseCommandLine(['explain', ...args], [explainCommand], { version: '1.2.3', stdout: SILENT })).toThrow(problem);

@@ -142,7 +142,7 @@ describe.concurrent('the command', () => {
 
   test('status shows tenant, DZ IP and access pass on demand, also in CSV', async () => {
     await using at = await commandFixture({}, { program: 'deployed' });
-    const { stdout } = await at.run(['status', '--sort', 'tunnel', '--columns', 'tenant,dz-ip,access-pass', '--output', 'csv']);
+    const { stdout } = await at.run(['status', '--sort', 'tunnel', '--columns', 'tenant,dz-ip,access-pass,tenant', '--output', 'csv']);
     const [head, first, ...rest] = stdout.split('\n');
     expect(head?.split(',').slice(-11)).toEqual([
       'lastUpMs',
