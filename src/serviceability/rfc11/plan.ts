@@ -2,7 +2,7 @@ import type { Link } from '../accounts.ts';
 import { ZERO_ADDRESS } from '../address.ts';
 import type { Instruction } from '../instruction.ts';
 import { formatNetworkV4, ipv4FromNumber, networkRange, UNSPECIFIED_IPV4, UNSPECIFIED_NETWORK } from '../network.ts';
-import { type Address, append, type Ipv4, type NetworkV4 } from '../units.ts';
+import { type Address, append, type NetworkV4 } from '../units.ts';
 import { type User, UserStatus } from '../user.ts';
 import { createPassFinder, type NetworkAccounts, NO_ID_SLOT, NO_SLOT } from './accounts.ts';
 import { createDzIpOrigins, heldByLoopbacks } from './audit.ts';
@@ -22,6 +22,7 @@ import {
   newIpBlockBitmap,
   RESOURCE_LABEL,
   type ResourceExtension,
+  type ResourcePool,
   ResourceType,
   type ResourceTypeName,
   resourcePool,
@@ -131,71 +132,109 @@ export interface PlanOptions {
   readonly dzIpReservedStart?: number;
 }
 
+/** Computes what remains of the migration. Pure; the plan's order depends on addresses alone. Never throws for a network's content. */
+export function planMigration(
+  network: NetworkAccounts,
+  { dzIpReservedStart = DZ_IP_RESERVED.reservedStart }: PlanOptions = {},
+): MigrationPlan {
+  const draft = new Draft();
+  for (const { account, problem } of network.unreadable) draft.misfit('unreadable', account, problem);
+  const extensions = openExtensions(network, dzIpReservedStart, draft);
+  const candidates = [...planUsers(network, draft), ...planLinks(network, draft), ...planGroups(network, draft)];
+  markLoopbacks(network, draft);
+  const marks = draft.markAll();
+  const backfills = withoutConflicts(candidates, draft);
+  return { extensions, marks, backfills, misfits: draft.misfits };
+}
+
+/** A slot that an entity holds: an account, or a loopback inside of one. */
 interface Want {
+  /** The device of the pool, or the zero address for the network's. */
   readonly scope: Address;
   readonly type: ResourceTypeName;
   readonly slot: number;
   readonly holder: string;
 }
 
-/** Computes what remains of the migration. Pure; the plan's order depends on addresses alone. Never throws for a network's content. */
-export function planMigration(
-  network: NetworkAccounts,
-  { dzIpReservedStart = DZ_IP_RESERVED.reservedStart }: PlanOptions = {},
-): MigrationPlan {
-  const misfits: Misfit[] = network.unreadable.map(({ account, problem }) => ({ kind: 'unreadable', account, detail: problem }));
-  const misfit = (kind: MisfitKind, account: Address, detail: string): void => void misfits.push({ kind, account, detail });
-  const { scopes, extensions } = openScopes(network, dzIpReservedStart, misfit);
-  const isOpen = (...needed: readonly Address[]): boolean => needed.every((scope) => scopes.has(scope));
-  const slotOf = (scope: Address, type: ResourceTypeName, value: number | NetworkV4): number | undefined => {
-    const extension = scopes.get(scope);
+/** The migration, tried on copies of the extensions. */
+class Draft {
+  readonly misfits: Misfit[] = [];
+  readonly wants: Want[] = [];
+  readonly #extensions = new Map<Address, ResourceExtension>();
+
+  misfit(kind: MisfitKind, account: Address, detail: string): void {
+    this.misfits.push({ kind, account, detail });
+  }
+
+  /** Takes the extension, as it is in its account, for its device or the network. */
+  open(content: Uint8Array): void {
+    const extension = decodeResourceExtension(content);
+    this.#extensions.set(extension.associatedWith, extension);
+  }
+
+  isOpen(...scopes: readonly Address[]): boolean {
+    return scopes.every((scope) => this.#extensions.has(scope));
+  }
+
+  /** Notes what the entity holds, and returns its slot: undefined for a value that has none of its own. */
+  want(scope: Address, type: ResourceTypeName, value: number | NetworkV4, holder: string): number | undefined {
+    const slot = this.#slotOf(scope, type, value);
+    if (slot !== undefined) this.wants.push({ scope, type, slot, holder });
+    // A value smaller or larger than a slot, such as a /32 in a /31: its slots must not go to another entity.
+    else if (typeof value !== 'number')
+      for (const part of partsOf(value, type)) {
+        const covered = this.#slotOf(scope, type, part);
+        if (covered !== undefined) this.wants.push({ scope, type, slot: covered, holder });
+      }
+    return slot;
+  }
+
+  #slotOf(scope: Address, type: ResourceTypeName, value: number | NetworkV4): number | undefined {
+    const extension = this.#extensions.get(scope);
     if (extension === undefined) return undefined;
     const slot =
       typeof value === 'number'
         ? idPool(extension, type as IdTypeName)?.slotOf(value)
         : networkPool(extension, type as IpBlockTypeName)?.slotOf(value);
     return slot === undefined || resourcePool(extension, type)?.isReserved(slot) === true ? undefined : slot;
-  };
-
-  const wants: Want[] = [];
-  const want = (scope: Address, type: ResourceTypeName, value: number | NetworkV4, holder: string): number | undefined => {
-    const slot = slotOf(scope, type, value);
-    if (slot !== undefined) wants.push({ scope, type, slot, holder });
-    // A value smaller or larger than a slot, such as a /32 in a /31: its slots must not go to another entity.
-    else if (typeof value !== 'number')
-      for (const part of partsOf(value, type)) {
-        const covered = slotOf(scope, type, part);
-        if (covered !== undefined) wants.push({ scope, type, slot: covered, holder });
-      }
-    return slot;
-  };
-  const drafts: PlannedBackfill[] = [
-    ...planUsers(network, isOpen, want, misfit),
-    ...planLinks(network, isOpen, want, misfit),
-    ...(isOpen(ZERO_ADDRESS) ? planGroups(network, want, misfit) : []),
-  ];
-  planLoopbacks(network, want, misfit);
-
-  const marks = markAll(scopes, wants);
-  const shared = sharedHolders(wants);
-  const byHolder = new Map<string, Want[]>();
-  for (const each of wants) {
-    append(byHolder, each.holder, each);
   }
-  const backfills = drafts.filter((draft) => {
-    const partner = shared.get(draft.entity);
-    if (partner !== undefined) {
-      misfit('duplicate-tunnel', draft.entity, `${partner.what} is also held by ${partner.holder}`);
-      return false;
+
+  /** Marks each free slot that an entity holds, and returns them by pool. */
+  markAll(): readonly PlannedMarks[] {
+    const marks = new Map<string, { associatedWith: Address; resource: ResourceTypeName; slots: number[] }>();
+    for (const want of this.wants) {
+      if (this.#poolOf(want)?.mark(want.slot, true) !== undefined) continue;
+      const key = `${want.scope} ${want.type}`;
+      const entry = marks.get(key) ?? { associatedWith: want.scope, resource: want.type, slots: [] };
+      marks.set(key, entry);
+      entry.slots.push(want.slot);
     }
-    const taken = byHolder
-      .get(draft.entity)
-      ?.find(({ scope, type, slot }) => claimOn(scopes.get(scope), type, slot) === 'already-allocated');
-    if (taken === undefined) return true;
-    misfit('slot-taken', draft.entity, `slot ${taken.slot} of ${taken.type} has another holder`);
-    return false;
+    return [...marks].sort(([a], [b]) => compare(a, b)).map(([, entry]) => ({ ...entry, slots: entry.slots.sort((a, b) => a - b) }));
+  }
+
+  /** Gives the slot to its holder, as BackfillEntitySlots will; false when another entity has it. */
+  claim(want: Want): boolean {
+    return this.#poolOf(want)?.claim(want.slot) !== 'already-allocated';
+  }
+
+  #poolOf({ scope, type }: Want): ResourcePool | undefined {
+    const extension = this.#extensions.get(scope);
+    return extension && resourcePool(extension, type);
+  }
+}
+
+/** The backfills of entities that hold each of their slots alone; notes the others as misfits. */
+function withoutConflicts(candidates: readonly PlannedBackfill[], draft: Draft): readonly PlannedBackfill[] {
+  const shared = sharedHolders(draft.wants);
+  const byHolder = new Map<string, Want[]>();
+  for (const want of draft.wants) append(byHolder, want.holder, want);
+  return candidates.filter(({ entity }) => {
+    const partner = shared.get(entity);
+    const taken = partner === undefined ? byHolder.get(entity)?.find((want) => !draft.claim(want)) : undefined;
+    if (partner !== undefined) draft.misfit('duplicate-tunnel', entity, `${partner.what} is also held by ${partner.holder}`);
+    if (taken !== undefined) draft.misfit('slot-taken', entity, `slot ${taken.slot} of ${taken.type} has another holder`);
+    return partner === undefined && taken === undefined;
   });
-  return { extensions, marks, backfills, misfits };
 }
 
 /** A network of more parts than this cannot be an allocation. */
@@ -211,65 +250,51 @@ function* partsOf({ address, prefixLength }: NetworkV4, type: ResourceTypeName):
     yield { address: ipv4FromNumber(first + at * size), prefixLength: length };
 }
 
-const claimOn = (extension: ResourceExtension | undefined, type: ResourceTypeName, slot: number) =>
-  extension === undefined ? undefined : resourcePool(extension, type)?.claim(slot);
-
 /** The largest account that one instruction creates. */
 const MAX_NEW_BYTES = 10_240;
 
-/** The extensions as they are, or as they will be created: copies, on which the plan is tried. */
-function openScopes(network: NetworkAccounts, dzIpReservedStart: number, misfit: NoteMisfit) {
-  const scopes = new Map<Address, ResourceExtension>();
-  const extensions: PlannedExtension[] = [];
-  const open = (associatedWith: Address, create: () => ResourceExtension, planned: PlannedExtension): void => {
-    const existing = network.draftedExtensions.get(associatedWith);
-    const extension = existing?.extension ?? create();
-    const content = encodeResourceExtension(extension);
+/** Opens the extensions as they are, or as they will be created, and returns those to create. */
+function openExtensions(network: NetworkAccounts, dzIpReservedStart: number, draft: Draft): readonly PlannedExtension[] {
+  const { config } = network;
+  if (config === undefined) return [];
+  const planned: PlannedExtension[] = [];
+  const open = (wanted: PlannedExtension, bitmaps: Pick<ResourceExtension, 'idAllocations' | 'ipAllocations'>): void => {
+    const { associatedWith } = wanted;
+    const existing = network.draftedExtensions.get(associatedWith)?.extension;
+    const content = encodeResourceExtension(existing ?? { associatedWith, ...bitmaps, interfaceCount: 0 });
     if (existing === undefined && content.length > MAX_NEW_BYTES) {
-      misfit('extension-too-large', associatedWith, `its extension would have ${content.length} bytes`);
+      draft.misfit('extension-too-large', associatedWith, `its extension would have ${content.length} bytes`);
       return;
     }
-    scopes.set(associatedWith, decodeResourceExtension(content));
-    if (existing === undefined) extensions.push(planned);
+    draft.open(content);
+    if (existing === undefined) planned.push(wanted);
   };
-  const { config } = network;
-  if (config === undefined) return { scopes, extensions };
-  const empty = { idAllocations: [], ipAllocations: [], interfaceCount: 0 };
   open(
-    ZERO_ADDRESS,
-    () => ({
-      ...empty,
-      associatedWith: ZERO_ADDRESS,
+    { associatedWith: ZERO_ADDRESS },
+    {
+      idAllocations: [],
       ipAllocations: [
         newIpBlockBitmap({ blockType: 'linkTunnelNet', ...UNRESERVED }, config.deviceTunnelBlock),
         newIpBlockBitmap({ blockType: 'multicast', ...UNRESERVED }, config.multicastGroupBlock),
       ],
-    }),
-    { associatedWith: ZERO_ADDRESS },
+    },
   );
-  const reserved = { ...DZ_IP_RESERVED, reservedStart: dzIpReservedStart };
-  for (const [device, { dzPrefixes }] of sorted(network.devices))
+  const dzIp = { blockType: 'dzIp', ...DZ_IP_RESERVED, reservedStart: dzIpReservedStart } as const;
+  for (const [associatedWith, { dzPrefixes }] of sorted(network.devices))
     open(
-      device,
-      () => ({
-        ...empty,
-        associatedWith: device,
+      { associatedWith, dzIpReservedStart },
+      {
         idAllocations: [newIdBitmap(TUNNEL_IDS), newIdBitmap(SEGMENT_ROUTING_IDS)],
         ipAllocations: [
           newIpBlockBitmap({ blockType: 'userTunnelNet', ...UNRESERVED }, config.userTunnelBlock),
-          ...withoutNested(dzPrefixes).map((prefix) => newIpBlockBitmap({ blockType: 'dzIp', ...reserved }, prefix)),
+          ...withoutNested(dzPrefixes).map((prefix) => newIpBlockBitmap(dzIp, prefix)),
         ],
-      }),
-      { associatedWith: device, dzIpReservedStart },
+      },
     );
-  return { scopes, extensions };
+  return planned;
 }
 
-type WantSlot = (scope: Address, type: ResourceTypeName, value: number | NetworkV4, holder: string) => number | undefined;
-type IsOpen = (...needed: readonly Address[]) => boolean;
-type NoteMisfit = (kind: MisfitKind, account: Address, detail: string) => void;
-
-function planUsers(network: NetworkAccounts, isOpen: IsOpen, want: WantSlot, misfit: NoteMisfit): readonly PlannedBackfill[] {
+function planUsers(network: NetworkAccounts, draft: Draft): readonly PlannedBackfill[] {
   const originOf = createDzIpOrigins(network);
   const passOf = createPassFinder(network);
   const backfills: PlannedBackfill[] = [];
@@ -277,32 +302,23 @@ function planUsers(network: NetworkAccounts, isOpen: IsOpen, want: WantSlot, mis
     if (slots !== undefined) continue;
     const device = user.devicePk;
     if (!network.devices.has(device)) {
-      misfit('device-unknown', entity, `there is no device ${device}`);
+      draft.misfit('device-unknown', entity, `there is no device ${device}`);
       continue;
     }
-    if (!isOpen(device)) continue;
-    const isBanned = user.status === UserStatus.banned;
-    const tunnelNetSlot = want(device, 'userTunnelNet', user.tunnelNet, entity);
-    const tunnelIdSlot = want(device, 'tunnelId', user.tunnelId, entity);
-    const dzIpSlot = want(device, 'dzIp', { address: user.dzIp, prefixLength: 32 }, entity);
-    if (isBanned) misfit('banned', entity, 'a banned user holds nothing');
+    if (!draft.isOpen(device)) continue;
+    const held = {
+      tunnelNetSlot: draft.want(device, 'userTunnelNet', user.tunnelNet, entity),
+      tunnelIdSlot: draft.want(device, 'tunnelId', user.tunnelId, entity),
+      dzIpSlot: draft.want(device, 'dzIp', { address: user.dzIp, prefixLength: 32 }, entity),
+    };
+    if (user.status === UserStatus.banned) draft.misfit('banned', entity, 'a banned user holds nothing');
     else if (user.tunnelId === 0 || user.tunnelNet.prefixLength === 0) {
-      misfit('pending', entity, 'it has no tunnel yet');
+      draft.misfit('pending', entity, 'it has no tunnel yet');
       continue;
-    }
-    if (!isBanned) {
-      if (tunnelIdSlot === undefined)
-        misfit(
-          user.tunnelId >= TUNNEL_IDS.startOffset ? 'tunnel-id-beyond-eos' : 'outside-pool',
-          entity,
-          `its tunnel id is ${user.tunnelId}`,
-        );
-      if (tunnelNetSlot === undefined) misfit('outside-pool', entity, `its tunnel network is ${formatNetworkV4(user.tunnelNet)}`);
-      if (dzIpSlot === undefined) dzIpMisfit(user, originOf(user), (kind, detail) => misfit(kind, entity, detail));
-    }
+    } else for (const [kind, detail] of userMisfits(user, held, originOf)) draft.misfit(kind, entity, detail);
     const accessPass = passOf(user);
     if (accessPass === undefined) {
-      misfit('no-access-pass', entity, `${user.owner} has no access pass for ${user.clientIp}, nor for any address`);
+      draft.misfit('no-access-pass', entity, `${user.owner} has no access pass for ${user.clientIp}, nor for any address`);
       continue;
     }
     backfills.push({
@@ -310,46 +326,53 @@ function planUsers(network: NetworkAccounts, isOpen: IsOpen, want: WantSlot, mis
       entity,
       device,
       accessPass,
-      tunnelNetSlot: tunnelNetSlot ?? NO_SLOT,
-      tunnelIdSlot: tunnelIdSlot ?? NO_ID_SLOT,
-      dzIpSlot: dzIpSlot ?? NO_SLOT,
+      tunnelNetSlot: held.tunnelNetSlot ?? NO_SLOT,
+      tunnelIdSlot: held.tunnelIdSlot ?? NO_ID_SLOT,
+      dzIpSlot: held.dzIpSlot ?? NO_SLOT,
     });
   }
   return backfills;
 }
 
-function dzIpMisfit(
-  { dzIp, devicePk }: User,
-  origin: ReturnType<ReturnType<typeof createDzIpOrigins>>,
-  misfit: (kind: MisfitKind, detail: string) => void,
-): void {
-  if (origin.kind === 'publisher') misfit('publisher-address', `its address is ${dzIp}`);
-  if (origin.kind === 'outside') misfit('outside-pool', `its address is ${dzIp}`);
+/** Why values of the user have no slot. */
+function* userMisfits(
+  user: User,
+  held: Readonly<Record<'tunnelNetSlot' | 'tunnelIdSlot' | 'dzIpSlot', number | undefined>>,
+  originOf: ReturnType<typeof createDzIpOrigins>,
+): Generator<readonly [kind: MisfitKind, detail: string]> {
+  const { tunnelId, tunnelNet, dzIp } = user;
+  if (held.tunnelIdSlot === undefined)
+    yield [tunnelId >= TUNNEL_IDS.startOffset ? 'tunnel-id-beyond-eos' : 'outside-pool', `its tunnel id is ${tunnelId}`];
+  if (held.tunnelNetSlot === undefined) yield ['outside-pool', `its tunnel network is ${formatNetworkV4(tunnelNet)}`];
+  if (held.dzIpSlot !== undefined) return;
+  const origin = originOf(user);
+  if (origin.kind === 'publisher') yield ['publisher-address', `its address is ${dzIp}`];
+  if (origin.kind === 'outside') yield ['outside-pool', `its address is ${dzIp}`];
   if (origin.kind !== 'prefix') return;
   const prefix = formatNetworkV4(origin.prefix);
-  if (origin.device === devicePk) misfit('reserved-address', `its address ${dzIp} is reserved in ${prefix}`);
-  else misfit('wrong-device', `its address ${dzIp} is of ${prefix}, of device ${origin.device}`);
+  if (origin.device === user.devicePk) yield ['reserved-address', `its address ${dzIp} is reserved in ${prefix}`];
+  else yield ['wrong-device', `its address ${dzIp} is of ${prefix}, of device ${origin.device}`];
 }
 
-function planLinks({ links, devices }: NetworkAccounts, isOpen: IsOpen, want: WantSlot, misfit: NoteMisfit): readonly PlannedBackfill[] {
+function planLinks({ links, devices }: NetworkAccounts, draft: Draft): readonly PlannedBackfill[] {
   const backfills: PlannedBackfill[] = [];
   for (const [entity, { value: link, slots }] of sorted(links)) {
     if (slots !== undefined) continue;
     const sides: readonly [Address, Address] = [link.sideAPk, link.sideZPk];
     const unknown = sides.find((side) => !devices.has(side));
-    if (unknown !== undefined) misfit('device-unknown', entity, `there is no device ${unknown}`);
-    else if (link.tunnelNet.prefixLength === 0) misfit('pending', entity, 'it has no tunnel network yet');
-    else if (isOpen(ZERO_ADDRESS, ...sides)) backfills.push(planLink(entity, link, sides, want, misfit));
+    if (unknown !== undefined) draft.misfit('device-unknown', entity, `there is no device ${unknown}`);
+    else if (link.tunnelNet.prefixLength === 0) draft.misfit('pending', entity, 'it has no tunnel network yet');
+    else if (draft.isOpen(ZERO_ADDRESS, ...sides)) backfills.push(planLink(entity, link, sides, draft));
   }
   return backfills;
 }
 
-function planLink(entity: Address, link: Link, sides: readonly [Address, Address], want: WantSlot, misfit: NoteMisfit): PlannedBackfill {
-  const tunnelNetSlot = want(ZERO_ADDRESS, 'linkTunnelNet', link.tunnelNet, entity);
-  const [slotA, slotZ] = sides.map((side) => want(side, 'tunnelId', link.tunnelId, entity));
-  if (tunnelNetSlot === undefined) misfit('outside-pool', entity, `its tunnel network is ${formatNetworkV4(link.tunnelNet)}`);
+function planLink(entity: Address, link: Link, sides: readonly [Address, Address], draft: Draft): PlannedBackfill {
+  const tunnelNetSlot = draft.want(ZERO_ADDRESS, 'linkTunnelNet', link.tunnelNet, entity);
+  const [slotA, slotZ] = sides.map((side) => draft.want(side, 'tunnelId', link.tunnelId, entity));
+  if (tunnelNetSlot === undefined) draft.misfit('outside-pool', entity, `its tunnel network is ${formatNetworkV4(link.tunnelNet)}`);
   if (slotA === undefined || slotZ === undefined)
-    misfit('link-id-without-slot', entity, `its tunnel id is ${link.tunnelId}; TunnelId begins at ${TUNNEL_IDS.startOffset}`);
+    draft.misfit('link-id-without-slot', entity, `its tunnel id is ${link.tunnelId}; TunnelId begins at ${TUNNEL_IDS.startOffset}`);
   return {
     kind: 'link',
     entity,
@@ -360,66 +383,48 @@ function planLink(entity: Address, link: Link, sides: readonly [Address, Address
   };
 }
 
-function planGroups({ groups }: NetworkAccounts, want: WantSlot, misfit: NoteMisfit): readonly PlannedBackfill[] {
+function planGroups({ groups }: NetworkAccounts, draft: Draft): readonly PlannedBackfill[] {
+  if (!draft.isOpen(ZERO_ADDRESS)) return [];
   const backfills: PlannedBackfill[] = [];
   for (const [entity, { value, slots }] of sorted(groups)) {
     if (slots !== undefined) continue;
     if (value.multicastIp === UNSPECIFIED_IPV4) {
-      misfit('pending', entity, 'it has no group address yet');
+      draft.misfit('pending', entity, 'it has no group address yet');
       continue;
     }
-    const multicastSlot = want(ZERO_ADDRESS, 'multicast', hostNetwork(value.multicastIp), entity);
-    if (multicastSlot === undefined) misfit('outside-pool', entity, `its group address is ${value.multicastIp}`);
+    const multicastSlot = draft.want(ZERO_ADDRESS, 'multicast', { address: value.multicastIp, prefixLength: 32 }, entity);
+    if (multicastSlot === undefined) draft.misfit('outside-pool', entity, `its group address is ${value.multicastIp}`);
     backfills.push({ kind: 'multicastGroup', entity, multicastSlot: multicastSlot ?? NO_SLOT });
   }
   return backfills;
 }
 
-const hostNetwork = (address: Ipv4): NetworkV4 => ({ address, prefixLength: 32 });
-
 /** Interfaces from before RFC-11 have no account to backfill; their slots are marked. */
-function planLoopbacks({ devices, config }: NetworkAccounts, want: WantSlot, misfit: NoteMisfit): void {
+function markLoopbacks({ devices, config }: NetworkAccounts, draft: Draft): void {
   for (const [account, device] of sorted(devices)) {
     const ids: number[] = [];
     for (const { name, ipNet, nodeSegmentIdx } of heldByLoopbacks(device)) {
       const holder = `${name} of ${account}`;
       if (nodeSegmentIdx !== 0) {
         ids.push(nodeSegmentIdx);
-        if (want(account, 'segmentRoutingId', nodeSegmentIdx, holder) === undefined)
-          misfit('segment-id-without-slot', account, `${name} has segment routing id ${nodeSegmentIdx}`);
+        if (draft.want(account, 'segmentRoutingId', nodeSegmentIdx, holder) === undefined)
+          draft.misfit('segment-id-without-slot', account, `${name} has segment routing id ${nodeSegmentIdx}`);
       }
       if (ipNet.prefixLength === 0) continue;
-      want(account, 'dzIp', ipNet, holder);
+      draft.want(account, 'dzIp', ipNet, holder);
       const block = config?.deviceTunnelBlock ?? UNSPECIFIED_NETWORK;
       if (block.prefixLength === 0 || !networksOverlap(block, ipNet)) continue;
-      want(ZERO_ADDRESS, 'linkTunnelNet', ipNet, holder);
-      misfit('loopback-in-link-block', account, `${name} has ${formatNetworkV4(ipNet)}`);
+      draft.want(ZERO_ADDRESS, 'linkTunnelNet', ipNet, holder);
+      draft.misfit('loopback-in-link-block', account, `${name} has ${formatNetworkV4(ipNet)}`);
     }
-    if (ids.length > 0) misfit('global-segment-ids', account, `its loopbacks have ids ${ids.join(', ')} of the whole network`);
+    if (ids.length > 0) draft.misfit('global-segment-ids', account, `its loopbacks have ids ${ids.join(', ')} of the whole network`);
   }
-}
-
-/** Marks each free slot that an entity holds on the copies, and returns them by pool. */
-function markAll(scopes: ReadonlyMap<Address, ResourceExtension>, wants: readonly Want[]): readonly PlannedMarks[] {
-  const marks = new Map<string, { associatedWith: Address; resource: ResourceTypeName; slots: number[] }>();
-  for (const { scope, type, slot } of wants) {
-    const extension = scopes.get(scope);
-    if (extension === undefined || resourcePool(extension, type)?.mark(slot, true) !== undefined) continue;
-    const key = `${scope} ${type}`;
-    const entry = marks.get(key) ?? { associatedWith: scope, resource: type, slots: [] };
-    marks.set(key, entry);
-    entry.slots.push(slot);
-  }
-  return [...marks].sort(([a], [b]) => compare(a, b)).map(([, entry]) => ({ ...entry, slots: entry.slots.sort((a, b) => a - b) }));
 }
 
 /** For each holder of a slot that another entity holds as well: what, and the other one. */
 function sharedHolders(wants: readonly Want[]): ReadonlyMap<string, { readonly what: string; readonly holder: string }> {
   const bySlot = new Map<string, Want[]>();
-  for (const each of wants) {
-    const key = `${each.scope} ${each.type} ${each.slot}`;
-    append(bySlot, key, each);
-  }
+  for (const each of wants) append(bySlot, `${each.scope} ${each.type} ${each.slot}`, each);
   const shared = new Map<string, { readonly what: string; readonly holder: string }>();
   for (const group of bySlot.values()) {
     for (const each of group) {
