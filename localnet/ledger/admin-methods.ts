@@ -13,7 +13,7 @@ import {
 import type { WorldAdmin } from './admin.ts';
 import { WorldError } from './factories.ts';
 import { faultPatchSchema } from './faults.ts';
-import { addressParam, invalidParams, type RpcMethod, type RpcMethods, readParams, u64Param } from './rpc-types.ts';
+import { addressParam, type Endpoint, invalidParams, type RpcMethod, type RpcMethods, readParams, u64Param } from './rpc-types.ts';
 import { createAccount } from './runtime.ts';
 
 const ip = z.custom<Ipv4>(isIpv4, 'expected an IPv4 address');
@@ -92,76 +92,47 @@ const setAccount = z.strictObject({
 const fund = z.strictObject({ address: addressParam, lamports: u64Param });
 const users = z.strictObject({ device: addressParam.optional() });
 
+const advance = z.strictObject({ slots: z.int().min(1).max(1_000_000).optional() });
+const rollBack = z.strictObject({ blocks: z.int().min(1), requeue: z.boolean().optional() });
+
 /** `localnet_…`: the world's administration and the faults, for clients in other processes. Each takes one object (docs/localnet-ledger.md). */
 export function createLocalnetMethods(admin: WorldAdmin): RpcMethods {
-  const created = (address: Address): unknown => ({ address, ...userJson(admin.user(address)) });
+  const withUser = (address: Address): unknown => ({ address, ...userJson(admin.user(address)) });
 
   return mapValues(
     {
-      localnet_createDevice: (_, params) => ({ address: admin.createDevice(one(createDevice, params)) }),
-      localnet_changeDevice(_, params) {
-        const { device: address, ...change } = one(changeDevice, params);
-        admin.changeDevice(address, change);
-        return null;
-      },
-      localnet_createContributor: (_, params) => ({ address: admin.createContributor(one(createContributor, params)) }),
-      localnet_createLocation: (_, params) => ({ address: admin.createLocation(one(createPlace, params)) }),
-      localnet_createExchange: (_, params) => ({ address: admin.createExchange(one(createPlace, params)) }),
-      localnet_createPass: (_, params) => ({ address: admin.createPass(one(createPass, params)) }),
-      localnet_expirePass(_, params) {
-        admin.expirePass(one(expirePass, params).pass);
-        return null;
-      },
-      localnet_createLink: (_, params) => ({ address: admin.createLink(one(createLink, params)) }),
-      localnet_createInterface: (_, params) => ({ address: admin.createInterface(one(createInterface, params)) }),
-      localnet_createGroup: (_, params) => ({ address: admin.createGroup(one(createPlace, params)) }),
-      localnet_deleteLink(_, params) {
-        admin.deleteLink(one(deleteLink, params).link);
-        return null;
-      },
-      localnet_deleteInterface(_, params) {
-        admin.deleteInterface(one(deleteInterface, params));
-        return null;
-      },
-      localnet_deleteGroup(_, params) {
-        admin.deleteGroup(one(deleteGroup, params).group);
-        return null;
-      },
-      localnet_createTenant: (_, params) => ({ address: admin.createTenant(one(createTenant, params)) }),
-      localnet_createUser: (_, params) => created(admin.createUser(one(createUser, params))),
+      localnet_createDevice: creates(createDevice, admin.createDevice),
+      localnet_changeDevice: does(changeDevice, ({ device: address, ...change }) => admin.changeDevice(address, change)),
+      localnet_createContributor: creates(createContributor, admin.createContributor),
+      localnet_createLocation: creates(createPlace, admin.createLocation),
+      localnet_createExchange: creates(createPlace, admin.createExchange),
+      localnet_createPass: creates(createPass, admin.createPass),
+      localnet_expirePass: does(expirePass, ({ pass }) => admin.expirePass(pass)),
+      localnet_createLink: creates(createLink, admin.createLink),
+      localnet_deleteLink: does(deleteLink, ({ link }) => admin.deleteLink(link)),
+      localnet_createInterface: creates(createInterface, admin.createInterface),
+      localnet_deleteInterface: does(deleteInterface, admin.deleteInterface),
+      localnet_createGroup: creates(createPlace, admin.createGroup),
+      localnet_deleteGroup: does(deleteGroup, ({ group }) => admin.deleteGroup(group)),
+      localnet_createTenant: creates(createTenant, admin.createTenant),
+      localnet_createUser: (_, params) => withUser(admin.createUser(one(createUser, params))),
       localnet_changeUser(_, params) {
         const { user, ...change } = one(changeUser, params);
         admin.changeUser(user, change);
-        return created(user);
+        return withUser(user);
       },
-      localnet_banUser(_, params) {
-        admin.banUser(one(oneUser, params).user);
-        return null;
-      },
-      localnet_deleteUser(_, params) {
-        admin.deleteUser(one(oneUser, params).user);
-        return null;
-      },
-      localnet_setUserLayout(_, params) {
-        const { user, bytes } = one(setUserLayout, params);
-        admin.setUserLayout(user, bytes);
-        return null;
-      },
+      localnet_banUser: does(oneUser, ({ user }) => admin.banUser(user)),
+      localnet_deleteUser: does(oneUser, ({ user }) => admin.deleteUser(user)),
+      localnet_setUserLayout: does(setUserLayout, ({ user, bytes }) => admin.setUserLayout(user, bytes)),
       localnet_users(_, params) {
         const { device: only } = one(users, params);
         return [...admin.users(only)].map(([address, user]) => ({ address, ...userJson(user) }));
       },
-      localnet_setAccount({ bank }, params) {
-        const { address, owner, data, lamports: balance, executable } = one(setAccount, params);
+      localnet_setAccount: does(setAccount, ({ address, owner, data, lamports: balance, executable }, { bank }) => {
         const account = createAccount(owner, Buffer.from(data, 'base64'), balance === undefined ? undefined : lamports(balance));
         bank.putAccount(address, { ...account, executable });
-        return null;
-      },
-      localnet_fund(_, params) {
-        const { address, lamports: balance } = one(fund, params);
-        admin.fund(address, lamports(balance));
-        return null;
-      },
+      }),
+      localnet_fund: does(fund, ({ address, lamports: balance }) => admin.fund(address, lamports(balance))),
       localnet_setFaults({ faults }, params) {
         faults.set(one(faultPatchSchema, params));
         return faults.settings;
@@ -171,15 +142,8 @@ export function createLocalnetMethods(admin: WorldAdmin): RpcMethods {
         return faults.settings;
       },
       localnet_faults: ({ faults }) => faults.settings,
-      localnet_advance({ bank }, params) {
-        bank.advance(one(z.strictObject({ slots: z.int().min(1).max(1_000_000).optional() }), params).slots ?? 1);
-        return null;
-      },
-      localnet_rollBack({ bank }, params) {
-        const { blocks, requeue } = one(z.strictObject({ blocks: z.int().min(1), requeue: z.boolean().optional() }), params);
-        bank.rollBack(blocks, { requeue });
-        return null;
-      },
+      localnet_advance: does(advance, ({ slots = 1 }, { bank }) => bank.advance(slots)),
+      localnet_rollBack: does(rollBack, ({ blocks, requeue }, { bank }) => bank.rollBack(blocks, { requeue })),
       localnet_counters: ({ bank }) => bank.counters,
     },
     worldErrorsAsInvalidParams,
@@ -188,6 +152,19 @@ export function createLocalnetMethods(admin: WorldAdmin): RpcMethods {
 
 function one<T extends z.ZodType>(schema: T, params: readonly unknown[]): z.output<T> {
   return readParams(schema, params[0] ?? {});
+}
+
+/** Answers with the address of what it creates. */
+function creates<T extends z.ZodType>(schema: T, create: (input: z.output<T>) => Address): RpcMethod {
+  return (_, params) => ({ address: create(one(schema, params)) });
+}
+
+/** Answers with null. */
+function does<T extends z.ZodType>(schema: T, act: (input: z.output<T>, endpoint: Endpoint) => void): RpcMethod {
+  return (endpoint, params) => {
+    act(one(schema, params), endpoint);
+    return null;
+  };
 }
 
 function worldErrorsAsInvalidParams(method: RpcMethod): RpcMethod {
