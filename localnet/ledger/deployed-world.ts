@@ -29,12 +29,12 @@ import {
   type ResourcePool,
   resourceExtensionAddress,
   type Tenant,
-  UNLIMITED_EPOCH,
   type User,
   UserStatus,
   ZERO_ADDRESS,
 } from '../../src/serviceability/index.ts';
 import { countedOn } from '../rfc11/state.ts';
+import { newPass } from './factories.ts';
 
 /** Address blocks of GlobalConfig on a DoubleZero localnet. */
 export const BLOCKS = {
@@ -303,21 +303,10 @@ export class DeployedWorld {
     const { programId, read, write } = this.#options;
     const { address, bump } = accessPassAddress(programId, clientIp, owner);
     const pass = read(address, decodeAccessPass) ?? {
-      owner: this.#options.owner,
-      bumpSeed: bump,
-      accessPassType: { kind: 'prepaid' as const },
+      ...newPass(this.#options.owner, owner, bump),
       clientIp,
-      userPayer: owner,
-      lastAccessEpoch: UNLIMITED_EPOCH,
-      connectionCount: 0,
       status: AccessPassStatus.disconnected,
-      mgroupPubAllowlist: [],
-      mgroupSubAllowlist: [],
-      flags: 0,
-      tenantAllowlist: [],
-      unicastUserCount: 0,
       maxUnicastUsers: 1,
-      multicastUserCount: 0,
       maxMulticastUsers: 1,
     };
     write(address, encodeAccessPass(countedOn(pass, { userType }, by)));
