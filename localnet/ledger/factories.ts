@@ -154,30 +154,26 @@ export const newPass = (owner: Address, userPayer: Address, bumpSeed: number): A
 });
 
 /** Numbers from `first` up to `end` (exclusive), of which the lowest free one is given out, as the program's allocators do (RFC-11). */
-interface FreePool {
-  /** Takes the lowest free number; undefined when all are taken. */
-  takeLowest(): number | undefined;
-  /** Takes this very number, in the range or not. One that is taken is then taken once more, and free after as many releases. */
-  take(value: number): void;
-  /** Gives a number back; nothing when it is free. */
-  release(value: number): void;
-}
+type FreePool = ReturnType<typeof createFreePool>;
 
-export function createFreePool(first: number, end: number): FreePool {
+export function createFreePool(first: number, end: number) {
   const holders = new Map<number, number>();
   /** Every number of the range below it is taken. */
   let hint = first;
 
   const take = (value: number): void => void holders.set(value, (holders.get(value) ?? 0) + 1);
   return {
-    takeLowest() {
+    /** Takes the lowest free number; undefined when all are taken. */
+    takeLowest(): number | undefined {
       while (holders.has(hint)) hint += 1;
       if (hint >= end) return undefined;
       take(hint);
       return hint;
     },
+    /** Takes this very number, in the range or not. One that is taken is then taken once more, and free after as many releases. */
     take,
-    release(value) {
+    /** Gives a number back; nothing when it is free. */
+    release(value: number): void {
       const left = (holders.get(value) ?? 0) - 1;
       if (left > 0) holders.set(value, left);
       else if (holders.delete(value) && value >= first && value < hint) hint = value;
@@ -332,25 +328,7 @@ interface ProgramUsersOptions {
 }
 
 /** Users of devices with an extension: created and deleted by RFC-11's instructions, which track their slots. */
-interface ProgramUsers {
-  /** Whether the device has RFC-11's extension. */
-  has(device: Address): boolean;
-  /** Gives the device its extension (CreateResourceExtension). */
-  createExtension(device: Address): void;
-  /** CreateAndActivateUser with the foundation's pass, which is for any client address. */
-  create(input: {
-    readonly device: Address;
-    readonly clientIp: Ipv4;
-    readonly userType: number;
-    readonly tenant?: Address | undefined;
-  }): void;
-  /** DeleteUser or BanUser. False when the program rejects it: then only the user's resources are freed. */
-  remove(address: Address, user: User, how: 'delete' | 'ban'): boolean;
-  /** The user's bytes with the slots of its new values. Moves the bits, except those that another user shares. */
-  moved(address: Address, before: User, after: User): Uint8Array;
-}
-
-export function createProgramUsers({ programId, derive, foundation, read, write, usersOf }: ProgramUsersOptions): ProgramUsers {
+export function createProgramUsers({ programId, derive, foundation, read, write, usersOf }: ProgramUsersOptions) {
   const pass = accessPassAddress(programId, UNSPECIFIED_IPV4, foundation.address);
   const extensions = new Map<Address, Address>();
   write(pass.address, encodeAccessPass(newPass(foundation.address, foundation.address, pass.bump)));
@@ -405,8 +383,10 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
   }
 
   return {
-    has: (device) => read(extensionOf(device), rfc11.decodeResourceExtension) !== undefined,
-    createExtension(device) {
+    /** Whether the device has RFC-11's extension. */
+    has: (device: Address): boolean => read(extensionOf(device), rfc11.decodeResourceExtension) !== undefined,
+    /** Gives the device its extension (CreateResourceExtension). */
+    createExtension(device: Address): void {
       const authority = foundation.address;
       for (const associatedWith of [ZERO_ADDRESS, device]) {
         const extension = extensionOf(associatedWith);
@@ -414,7 +394,8 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
         foundation.send(rfc11.createResourceExtension({ programId, extension, associatedWith, authority, payer: authority }));
       }
     },
-    create({ device, clientIp, userType, tenant }) {
+    /** CreateAndActivateUser with the foundation's pass, which is for any client address. */
+    create({ device, clientIp, userType, tenant }: Pick<NewUser, 'device' | 'tenant'> & Pick<User, 'clientIp' | 'userType'>): void {
       foundation.send(
         rfc11.createAndActivateUser({
           programId,
@@ -431,7 +412,8 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
         }),
       );
     },
-    remove(address, user, how) {
+    /** DeleteUser or BanUser. False when the program rejects it: then only the user's resources are freed. */
+    remove(address: Address, user: User, how: 'delete' | 'ban'): boolean {
       const accessPass = passOf(address);
       const accounts = { user: address, device: user.devicePk, extension: extensionOf(user.devicePk), accessPass };
       try {
@@ -447,7 +429,8 @@ export function createProgramUsers({ programId, derive, foundation, read, write,
         return false;
       }
     },
-    moved(address, before, after) {
+    /** The user's bytes with the slots of its new values. Moves the bits, except those that another user shares. */
+    moved(address: Address, before: User, after: User): Uint8Array {
       const accessPassPk = passOf(address);
       const slots = move(address, before, after);
       return rfc11.encodeUserWithSlots({ value: after, slots: slots && { ...slots, accessPassPk } });
@@ -466,28 +449,11 @@ const CLIENTS = 65_534;
 /** A user's resources. */
 type Occupied = Pick<User, 'clientIp' | 'devicePk' | 'tunnelId' | 'tunnelNet' | 'userType' | 'dzIp' | 'publishers'>;
 
-interface UserResources {
-  /** The next client address, in turn, that no user has. */
-  nextClientIp(): Ipv4;
-  /** Allocates the requested values, and the lowest free ones otherwise. Throws WorldError when a pool is empty. */
-  allocate(input: NewUser, clientIp: Ipv4, device: Device): Omit<Allocation, 'bumpSeed'>;
-  /** Frees its tunnel and its DoubleZero address. */
-  release(user: Occupied): void;
-  /** Marks a client address whose other resources the program tracks. */
-  rememberClient(clientIp: Ipv4): void;
-  /** Marks the resources of a restored user. */
-  adopt(user: Occupied, device: Device | undefined): void;
-  /** Frees a client address. */
-  forgetClient(clientIp: Ipv4): void;
-  /** Frees a user's former resources and marks its new ones. */
-  move(from: Occupied, to: Occupied): void;
-}
-
 /**
  * The pools that CreateUser allocates from: client addresses, tunnel networks of the whole world, tunnel ids and DoubleZero addresses by device, and
  * the block of multicast publishers. Without that block, a publisher has its client address.
  */
-export function createUserResources(publisherBlock?: NetworkV4): UserResources {
+export function createUserResources(publisherBlock?: NetworkV4) {
   const clients = new Set<Ipv4>();
   let lastClient = 0;
   const tunnelNets = createFreePool(0, TUNNEL_NETS);
@@ -509,7 +475,8 @@ export function createUserResources(publisherBlock?: NetworkV4): UserResources {
   };
 
   return {
-    nextClientIp() {
+    /** The next client address, in turn, that no user has. */
+    nextClientIp(): Ipv4 {
       for (let tries = 0; tries < CLIENTS; tries++) {
         lastClient = (lastClient % CLIENTS) + 1;
         const clientIp = ipv4FromNumber(CLIENT_BLOCK + lastClient);
@@ -517,7 +484,8 @@ export function createUserResources(publisherBlock?: NetworkV4): UserResources {
       }
       throw new WorldError('no client addresses left');
     },
-    allocate(input, clientIp, device) {
+    /** Allocates the requested values, and the lowest free ones otherwise. Throws WorldError when a pool is empty. */
+    allocate(input: NewUser, clientIp: Ipv4, device: Device): Omit<Allocation, 'bumpSeed'> {
       const tunnelId = input.tunnelId ?? lowest(idsOf(input.device), 'tunnel ids');
       if (input.tunnelId !== undefined) idsOf(input.device).take(tunnelId);
       const tunnelNet = input.tunnelNet ?? netOf(lowest(tunnelNets, 'tunnel networks'));
@@ -525,15 +493,20 @@ export function createUserResources(publisherBlock?: NetworkV4): UserResources {
       clients.add(clientIp);
       return { clientIp, tunnelId, tunnelNet, dzIp: dzIpOf(input, device) ?? clientIp };
     },
-    release: (user) => each(user, 'release'),
-    rememberClient: (clientIp) => void clients.add(clientIp),
-    adopt(user, device) {
+    /** Frees its tunnel and its DoubleZero address. */
+    release: (user: Occupied): void => each(user, 'release'),
+    /** Marks a client address whose other resources the program tracks. */
+    rememberClient: (clientIp: Ipv4) => void clients.add(clientIp),
+    /** Marks the resources of a restored user. */
+    adopt(user: Occupied, device: Device | undefined): void {
       clients.add(user.clientIp);
       if (device !== undefined && hasAllocatedIp(user.userType)) dzPoolOf(user.devicePk, device);
       each(user, 'take');
     },
-    forgetClient: (clientIp) => void clients.delete(clientIp),
-    move(from, to) {
+    /** Frees a client address. */
+    forgetClient: (clientIp: Ipv4) => void clients.delete(clientIp),
+    /** Frees a user's former resources and marks its new ones. */
+    move(from: Occupied, to: Occupied): void {
       each(from, 'release');
       each(to, 'take');
     },

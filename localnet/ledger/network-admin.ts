@@ -39,6 +39,10 @@ import { withReference } from '../rfc11/state.ts';
 import { type DeployedWorld, newContributor, newExchange, newLocation } from './deployed-world.ts';
 import { type Authority, newPass, physicalInterface, WorldError } from './factories.ts';
 
+interface Coded {
+  readonly code: string;
+}
+
 export interface NewPass {
   /** The key that may create and delete users with it, and that pays for them; it gets 10 SOL if it has none. */
   readonly userPayer: Address;
@@ -56,29 +60,6 @@ export interface NewInterface {
   readonly kind: 'loopback' | 'physical';
   /** Gives a loopback a DoubleZero address. */
   readonly withAddress?: boolean | undefined;
-}
-
-/**
- * Makes what a network has besides devices, tenants and users. Links, interfaces and groups are made by RFC-11's instructions where the devices have
- * their extensions, signed by the localnet's contributor or by the foundation, and as the deployed program leaves them otherwise. The rest has the effects
- * of the deployed instructions. Methods throw WorldError, with the program's error when it refuses.
- */
-export interface NetworkAdmin {
-  createContributor(input: { readonly code: string; readonly owner: Address }): Address;
-  createLocation(input: { readonly code: string }): Address;
-  createExchange(input: { readonly code: string }): Address;
-  createPass(input: NewPass): Address;
-  /** Makes the epoch before this one the pass's last. */
-  expirePass(pass: Address): void;
-  createLink(input: { readonly deviceA: Address; readonly deviceZ: Address; readonly code: string }): Address;
-  /** The interface's account; the device's where interfaces are inside of it. */
-  createInterface(input: NewInterface): Address;
-  createGroup(input: { readonly code: string }): Address;
-  /** The deletions are by RFC-11's instructions alone, which free the slots: a device as deployed has to be migrated first. */
-  deleteLink(link: Address): void;
-  deleteInterface(input: { readonly device: Address; readonly name: string }): void;
-  deleteGroup(group: Address): void;
-  deleteDevice(device: Address): void;
 }
 
 interface NetworkAdminOptions {
@@ -110,7 +91,14 @@ const DESIRED_ACTIVATED = 1;
 const VPNV4_LOOPBACK = 1;
 const GROUP_BANDWIDTH = 1_000_000_000n;
 
-export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
+/**
+ * Makes what a network has besides devices, tenants and users. Links, interfaces and groups are made by RFC-11's instructions where the devices have
+ * their extensions, signed by the localnet's contributor or by the foundation, and as the deployed program leaves them otherwise. The rest has the effects
+ * of the deployed instructions. Methods throw WorldError, with the program's error when it refuses.
+ */
+export type NetworkAdmin = ReturnType<typeof createNetworkAdmin>;
+
+export function createNetworkAdmin(options: NetworkAdminOptions) {
   const { programId, derive, foundation, contributor, deployed, epoch, read, write, fundNew } = options;
   const existing = (device: Address): Device => {
     const found = read(device, decodeDevice);
@@ -217,13 +205,13 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
   }
 
   return {
-    createContributor({ code, owner }) {
+    createContributor({ code, owner }: Coded & { readonly owner: Address }): Address {
       fundNew(owner);
       return create(code, owner, contributorAddress, newContributor);
     },
-    createLocation: ({ code }) => create(code, foundation.address, locationAddress, newLocation),
-    createExchange: ({ code }) => create(code, foundation.address, exchangeAddress, newExchange),
-    createPass({ userPayer, clientIp = UNSPECIFIED_IPV4, epochs, maxUsers }) {
+    createLocation: ({ code }: Coded): Address => create(code, foundation.address, locationAddress, newLocation),
+    createExchange: ({ code }: Coded): Address => create(code, foundation.address, exchangeAddress, newExchange),
+    createPass({ userPayer, clientIp = UNSPECIFIED_IPV4, epochs, maxUsers }: NewPass): Address {
       const { address, bump } = accessPassAddress(programId, clientIp, userPayer);
       if (read(address, decodeAccessPass) !== undefined)
         throw new WorldError(`${userPayer} already has a pass for ${clientIp}: ${address}`);
@@ -239,14 +227,15 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
       fundNew(userPayer);
       return address;
     },
-    expirePass(address) {
+    /** Makes the epoch before this one the pass's last. */
+    expirePass(address: Address): void {
       const pass = read(address, decodeAccessPass);
       if (pass === undefined) throw new WorldError(`no access pass at ${address}`);
       const now = epoch();
       if (now === 0n) throw new WorldError('the chain is in its first epoch, before which none can end; start with --slots-per-epoch 100');
       write(address, encodeAccessPass({ ...pass, lastAccessEpoch: now - 1n }));
     },
-    createLink({ deviceA, deviceZ, code }) {
+    createLink({ deviceA, deviceZ, code }: Coded & { readonly deviceA: Address; readonly deviceZ: Address }): Address {
       const [a, z] = [existing(deviceA), existing(deviceZ)];
       if (!hasExtension(deviceA) || !hasExtension(deviceZ)) return deployedLink(deviceA, deviceZ, code);
       const ends = { programId, deviceA, deviceB: deviceZ, contributorA: a.contributorPk, contributorB: z.contributorPk };
@@ -254,7 +243,8 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
       contributor.send(rfc11.createAndActivateLink({ ...ends, ...LINK_SHAPE, link, payer: contributor.address, code }));
       return link;
     },
-    createInterface(input) {
+    /** Returns the interface's account; the device's where interfaces are inside of it. */
+    createInterface(input: NewInterface): Address {
       const { device, name, kind, withAddress = false } = input;
       const { contributorPk } = existing(device);
       if (!hasExtension(device)) return embeddedInterface(input);
@@ -279,7 +269,7 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
       );
       return address;
     },
-    createGroup({ code }) {
+    createGroup({ code }: Coded): Address {
       const extension = read(rfc11.resourceExtensionAddress(programId, undefined, derive).address, rfc11.decodeResourceExtension);
       if (extension === undefined) return deployedGroup(code);
       const multicastIp = rfc11.nextMulticastIp(extension);
@@ -289,14 +279,15 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
       foundation.send(rfc11.createAndActivateMulticastGroup(about));
       return rfc11.multicastGroupAddress(programId, multicastIp, derive).address;
     },
-    deleteLink(link) {
+    /** The deletions are by RFC-11's instructions alone, which free the slots: a device as deployed has to be migrated first. */
+    deleteLink(link: Address): void {
       const found = read(link, decodeLink);
       if (found === undefined) throw new WorldError(`no link at ${link}`);
       const { sideAPk: deviceA, sideZPk: deviceB } = found;
       for (const side of [deviceA, deviceB]) extended(side);
       contributor.send(rfc11.deleteLink({ programId, link, deviceA, deviceB, authority: contributor.address }));
     },
-    deleteInterface({ device, name }) {
+    deleteInterface({ device, name }: Pick<NewInterface, 'device' | 'name'>): void {
       const { contributorPk, ...found } = existing(device);
       extended(device);
       const address = rfc11.interfaceAddress(programId, device, name, derive).address;
@@ -306,12 +297,12 @@ export function createNetworkAdmin(options: NetworkAdminOptions): NetworkAdmin {
       const about = { programId, interface: address, device, contributor: contributorPk, authority: contributor.address };
       contributor.send(rfc11.deleteInterface(about));
     },
-    deleteGroup(group) {
+    deleteGroup(group: Address): void {
       if (read(group, decodeMulticastGroup) === undefined) throw new WorldError(`no group at ${group}`);
       extended();
       foundation.send(rfc11.deleteMulticastGroup({ programId, group, authority: foundation.address }));
     },
-    deleteDevice(device) {
+    deleteDevice(device: Address): void {
       const { contributorPk } = existing(device);
       extended(device);
       contributor.send(rfc11.deleteDevice({ programId, device, contributor: contributorPk, authority: contributor.address }));
