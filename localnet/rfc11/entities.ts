@@ -49,11 +49,11 @@ import {
 } from '../../src/serviceability/rfc11/index.ts';
 import { accountAt, UNUSED_DEVICE, writeProgramAccount } from '../ledger/program-accounts.ts';
 import { InstructionFailure } from '../ledger/runtime.ts';
-import { configAt, writeExtension } from './resources.ts';
 import {
   allocate,
   allocateOnBoth,
   close,
+  configAt,
   contributorAt,
   createAt,
   derivedAt,
@@ -76,6 +76,7 @@ import {
   signerAt,
   slotOfValue,
   withReference,
+  writeExtension,
 } from './state.ts';
 
 const LAST_DEVICE_TYPE = 2;

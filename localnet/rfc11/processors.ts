@@ -19,8 +19,8 @@ import {
   deleteMulticastGroup,
   updateDeviceContributor,
 } from './entities.ts';
-import { backfillEntitySlots, createResourceExtension } from './resources.ts';
-import { allocateResource, type Frame, releaseResource, setResourceState } from './state.ts';
+import { allocateResource, backfillEntitySlots, createResourceExtension, releaseResource, setResourceState } from './resources.ts';
+import type { Frame } from './state.ts';
 import { banUser, createAndActivateUser, deleteUser, sweepExpiredUsers } from './users.ts';
 
 type Processors = { readonly [Name in Rfc11InstructionName]: (frame: Frame, args: Rfc11Arguments[Name]) => void };

@@ -1,9 +1,7 @@
 import {
   AccountType,
-  type Address,
   decodeAccessPass,
   decodeDevice,
-  decodeGlobalConfig,
   encodeAccessPass,
   type GlobalConfig,
   type NetworkV4,
@@ -17,9 +15,7 @@ import {
   decodeUserWithSlots,
   encodeLinkWithSlots,
   encodeMulticastGroupWithSlots,
-  encodeResourceExtension,
   encodeUserWithSlots,
-  globalConfigAddress,
   ID_SLOTS,
   type IdBitmap,
   INTERFACE_ACCOUNT_TYPE,
@@ -29,21 +25,26 @@ import {
   ipBlockTypeOf,
   newIdBitmap,
   newIpBlockBitmap,
-  type ResourceExtension,
+  RESOURCE_LABEL,
+  type ResourceTypeName,
   type Rfc11Arguments,
   resourceExtensionAddress,
+  resourcePool,
+  resourceTypeOf,
   withoutNested,
 } from '../../src/serviceability/rfc11/index.ts';
 import { accountAt, writeProgramAccount } from '../ledger/program-accounts.ts';
 import { InstructionFailure } from '../ledger/runtime.ts';
 import {
+  allocate,
   claimAll,
+  configAt,
   countedOn,
-  createAt,
   derivedAt,
   extensionAt,
   type Frame,
   fail,
+  failSlot,
   type Holding,
   heldAt,
   heldByGroup,
@@ -51,11 +52,16 @@ import {
   heldByUser,
   isHeld,
   isVacant,
+  type OpenExtension,
+  openExtension,
   overwrite,
   ownData,
+  poolOf,
   refuse,
+  release,
   requireFoundation,
   signerAt,
+  writeExtension,
 } from './state.ts';
 
 type Args = Rfc11Arguments['BackfillEntitySlots'];
@@ -184,15 +190,58 @@ const deviceScope = ({ userTunnelBlock }: GlobalConfig, dzPrefixes: readonly Net
   blocks: { userTunnelNet: [userTunnelBlock], dzIp: withoutNested(dzPrefixes) },
 });
 
-export function configAt({ context, derive }: Frame, index: number): GlobalConfig {
-  return decodeGlobalConfig(ownData(context, derivedAt(context, index, globalConfigAddress(context.programId, derive).address)));
-}
-
-export function writeExtension(frame: Frame, address: Address, payer: ReturnType<typeof accountAt>, extension: ResourceExtension): void {
-  createAt(frame, address, payer, encodeResourceExtension(extension));
-  frame.context.log(`Created ResourceExtension ${address} associated with ${extension.associatedWith}`);
-}
-
 function requireDistinct(types: readonly number[]): void {
   if (new Set(types).size < types.length) refuse('InvalidArgument');
+}
+
+/*
+ * What the foundation does to a bitmap by hand. Accounts of all three: extension, authority; GlobalState. "Program CPI", the other authority that
+ * RFC-11 grants, is the use of the same operations by its other instructions.
+ */
+
+/** AllocateResource. The slot goes into the log, and into the return data (u32 LE). */
+export function allocateResource(frame: Frame, { resourceType }: Rfc11Arguments['AllocateResource']): void {
+  const target = extensionOfFoundation(frame);
+  const slot = allocate(frame, target, typeOf(resourceType));
+  target.save();
+  const data = Buffer.alloc(4);
+  data.writeUInt32LE(slot);
+  frame.context.setReturnData(data);
+}
+
+/** ReleaseResource. */
+export function releaseResource(frame: Frame, { resourceType, slot }: Rfc11Arguments['ReleaseResource']): void {
+  const target = extensionOfFoundation(frame);
+  release(frame, target, typeOf(resourceType), slot);
+  target.save();
+}
+
+/** SetResourceState. A slot that is taken already stays as it is and is counted once, so that a call may be repeated after a lost answer. */
+export function setResourceState(frame: Frame, { resourceType, slots }: Rfc11Arguments['SetResourceState']): void {
+  const target = extensionOfFoundation(frame);
+  const type = typeOf(resourceType);
+  const marked = slots.filter((slot) => mark(target, type, slot));
+  target.save(signerAt(frame.context, 1));
+  const list = marked.length === 0 ? '' : `: ${marked.join(', ')}`;
+  const rest = marked.length === slots.length ? '' : `; ${slots.length - marked.length} were taken already`;
+  frame.context.log(`SetResourceState: ${RESOURCE_LABEL[type]} marked ${marked.length} slots${list}${rest}`);
+}
+
+function extensionOfFoundation(frame: Frame): OpenExtension {
+  const { context, derive } = frame;
+  requireFoundation(frame, signerAt(context, 1), 2);
+  const target = openExtension(frame, accountAt(context, 0).address);
+  derivedAt(context, 0, resourceExtensionAddress(context.programId, target.extension.associatedWith, derive).address);
+  return target;
+}
+
+function typeOf(byte: number): ResourceTypeName {
+  return resourceTypeOf(byte) ?? refuse('InvalidArgument');
+}
+
+/** Takes this very slot for an entity from before RFC-11; false when it is taken already. */
+function mark({ extension }: OpenExtension, type: ResourceTypeName, slot: number): boolean {
+  const problem = poolOf(resourcePool(extension, type)).mark(slot, true);
+  if (problem === 'already-allocated') return false;
+  return problem === undefined || failSlot(problem);
 }

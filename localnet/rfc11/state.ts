@@ -6,8 +6,10 @@ import {
   ContributorStatus,
   type Device,
   decodeContributor,
+  decodeGlobalConfig,
   decodeGlobalState,
   findProgramAddress,
+  type GlobalConfig,
   type Ipv4,
   type Link,
   lamports,
@@ -22,6 +24,7 @@ import {
   type Derive,
   decodeResourceExtension,
   encodeResourceExtension,
+  globalConfigAddress,
   globalStateAddress,
   IdType,
   type IdTypeName,
@@ -36,11 +39,9 @@ import {
   type ResourceExtension,
   type ResourcePool,
   type ResourceTypeName,
-  type Rfc11Arguments,
   type Rfc11ErrorName,
   resourceExtensionAddress,
   resourcePool,
-  resourceTypeOf,
   rfc11ErrorCode,
   type SlotProblem,
   type UserSlots,
@@ -225,10 +226,11 @@ export interface OpenExtension {
 /** The extension of a device, or of the network without one, at this position. InvalidSeeds when another account stands there. */
 export function extensionAt(frame: Frame, index: number, associatedWith: Address = ZERO_ADDRESS): OpenExtension {
   const { context, derive } = frame;
-  return open(frame, derivedAt(context, index, resourceExtensionAddress(context.programId, associatedWith, derive).address));
+  return openExtension(frame, derivedAt(context, index, resourceExtensionAddress(context.programId, associatedWith, derive).address));
 }
 
-function open({ context }: Frame, address: Address): OpenExtension {
+/** The extension at this address, whichever it is. */
+export function openExtension({ context }: Frame, address: Address): OpenExtension {
   const extension = decodeResourceExtension(ownData(context, address));
   const meta = { address, isSigner: false, isWritable: true };
   return {
@@ -236,6 +238,17 @@ function open({ context }: Frame, address: Address): OpenExtension {
     extension,
     save: (payer = meta) => writeProgramAccount(context, meta, payer, encodeResourceExtension(extension)),
   };
+}
+
+/** The GlobalConfig, which stands at this position. */
+export function configAt({ context, derive }: Frame, index: number): GlobalConfig {
+  return decodeGlobalConfig(ownData(context, derivedAt(context, index, globalConfigAddress(context.programId, derive).address)));
+}
+
+/** Creates an extension, with a log line. */
+export function writeExtension(frame: Frame, address: Address, payer: AccountMeta, extension: ResourceExtension): void {
+  createAt(frame, address, payer, encodeResourceExtension(extension));
+  frame.context.log(`Created ResourceExtension ${address} associated with ${extension.associatedWith}`);
 }
 
 const EXHAUSTED: Readonly<Record<ResourceTypeName, Rfc11ErrorName>> = {
@@ -253,6 +266,11 @@ const PROBLEM: Readonly<Record<SlotProblem, Rfc11ErrorName>> = {
   'already-allocated': 'SlotAlreadyAllocated',
   'not-allocated': 'SlotNotAllocated',
 };
+
+/** Refuses what a pool refused. */
+export function failSlot(problem: SlotProblem): never {
+  return fail(PROBLEM[problem]);
+}
 
 /** A pool that must be there. */
 export function poolOf<Pool extends ResourcePool>(pool: Pool | undefined): Pool {
@@ -287,60 +305,8 @@ export function allocateOnBoth({ context }: Frame, a: OpenExtension, b: OpenExte
 /** ReleaseResource as another instruction uses it. */
 export function release({ context }: Frame, { extension }: OpenExtension, type: ResourceTypeName, slot: number): void {
   const problem = poolOf(resourcePool(extension, type)).release(slot);
-  if (problem !== undefined) fail(PROBLEM[problem]);
+  if (problem !== undefined) failSlot(problem);
   context.log(`ReleaseResource: ${RESOURCE_LABEL[type]} slot ${slot}`);
-}
-
-/** Takes this very slot for an entity from before RFC-11; false when it is taken already. */
-function mark({ extension }: OpenExtension, type: ResourceTypeName, slot: number): boolean {
-  const problem = poolOf(resourcePool(extension, type)).mark(slot, true);
-  if (problem === 'already-allocated') return false;
-  return problem === undefined || fail(PROBLEM[problem]);
-}
-
-/*
- * What the foundation does to a bitmap by hand. Accounts of all three: extension, authority; GlobalState. "Program CPI", the other authority that
- * RFC-11 grants, is the use of the same operations by its other instructions.
- */
-
-/** AllocateResource. The slot goes into the log, and into the return data (u32 LE). */
-export function allocateResource(frame: Frame, { resourceType }: Rfc11Arguments['AllocateResource']): void {
-  const target = extensionOfFoundation(frame);
-  const slot = allocate(frame, target, typeOf(resourceType));
-  target.save();
-  const data = Buffer.alloc(4);
-  data.writeUInt32LE(slot);
-  frame.context.setReturnData(data);
-}
-
-/** ReleaseResource. */
-export function releaseResource(frame: Frame, { resourceType, slot }: Rfc11Arguments['ReleaseResource']): void {
-  const target = extensionOfFoundation(frame);
-  release(frame, target, typeOf(resourceType), slot);
-  target.save();
-}
-
-/** SetResourceState. A slot that is taken already stays as it is and is counted once, so that a call may be repeated after a lost answer. */
-export function setResourceState(frame: Frame, { resourceType, slots }: Rfc11Arguments['SetResourceState']): void {
-  const target = extensionOfFoundation(frame);
-  const type = typeOf(resourceType);
-  const marked = slots.filter((slot) => mark(target, type, slot));
-  target.save(signerAt(frame.context, 1));
-  const list = marked.length === 0 ? '' : `: ${marked.join(', ')}`;
-  const rest = marked.length === slots.length ? '' : `; ${slots.length - marked.length} were taken already`;
-  frame.context.log(`SetResourceState: ${RESOURCE_LABEL[type]} marked ${marked.length} slots${list}${rest}`);
-}
-
-function extensionOfFoundation(frame: Frame): OpenExtension {
-  const { context, derive } = frame;
-  requireFoundation(frame, signerAt(context, 1), 2);
-  const target = open(frame, accountAt(context, 0).address);
-  derivedAt(context, 0, resourceExtensionAddress(context.programId, target.extension.associatedWith, derive).address);
-  return target;
-}
-
-function typeOf(byte: number): ResourceTypeName {
-  return resourceTypeOf(byte) ?? refuse('InvalidArgument');
 }
 
 /** A value that an entity's account holds out of a pool, and the slot that the account says it has. */
@@ -375,7 +341,7 @@ export function claimAll(holdings: readonly Holding[]): void {
   requireOwnSlots(holdings);
   for (const { target, type, slot } of holdings.filter(isHeld)) {
     const problem = poolOf(resourcePool(target.extension, type)).claim(slot);
-    if (problem !== undefined) fail(PROBLEM[problem]);
+    if (problem !== undefined) failSlot(problem);
   }
   for (const target of new Set(holdings.map(({ target }) => target))) target.save();
 }
