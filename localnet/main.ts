@@ -1,6 +1,9 @@
 #!/usr/bin/env node
-import { runProcess } from '../src/cli/process.ts';
-import { runLocalnetCommandLine } from './commands.ts';
+import { requireWorkingDirectory } from '../src/cli/working-directory.ts';
+
+requireWorkingDirectory('dzd-localnet');
 
 // Not awaited: the single executable is CommonJS, which has no `await` outside of functions.
-void runProcess(runLocalnetCommandLine);
+void Promise.all([import('../src/cli/process.ts'), import('./commands.ts')]).then(([{ runProcess }, { runLocalnetCommandLine }]) =>
+  runProcess(runLocalnetCommandLine),
+);
