@@ -10,7 +10,7 @@ const HOUSE = ['src', 'localnet'];
  * it would close a circle through the composition. The command of localnet is defined, read and run as the agent's: by `cli/command.ts`, `command-line.ts`,
  * `process.ts` and `working-directory.ts`; its `migrate-demo` types commands of the agent, by `commands.ts`.
  */
-const SIDE_DOORS = /^src\/(lib\/http|rpc\/slots|agent\/[a-z-]+|cli\/(command|commands|command-line|process))\.ts$/;
+const SIDE_DOORS = /^src\/(lib\/http|rpc\/slots|agent\/[a-z-]+|cli\/(command|commands|command-line|process|working-directory))\.ts$/;
 
 interface Import {
   readonly file: string;
