@@ -64,10 +64,6 @@ export class AccountReader {
     return at < 0 ? 0 : this.#view.getUint8(at);
   }
 
-  bool(): boolean {
-    return this.u8() !== 0;
-  }
-
   u16(): number {
     const at = this.#take(2);
     return at < 0 ? 0 : this.#view.getUint16(at, true);
@@ -263,10 +259,6 @@ export class AccountWriter {
     return this;
   }
 
-  bool(value: boolean): this {
-    return this.u8(value ? 1 : 0);
-  }
-
   u16(value: number): this {
     this.#checkInteger(value, 0xffff, 'u16');
     const at = this.#grow(2);
@@ -415,7 +407,7 @@ function fieldsOf<T extends object>(layout: Layout<T>): readonly (keyof T)[] {
   return Object.keys(layout) as (keyof T)[];
 }
 
-export const bool: FieldCodec<boolean> = { read: (reader) => reader.bool(), write: (writer, value) => writer.bool(value) };
+export const bool: FieldCodec<boolean> = { read: (reader) => reader.u8() !== 0, write: (writer, value) => writer.u8(value ? 1 : 0) };
 export const u8: FieldCodec<number> = { read: (reader) => reader.u8(), write: (writer, value) => writer.u8(value) };
 export const u16: FieldCodec<number> = { read: (reader) => reader.u16(), write: (writer, value) => writer.u16(value) };
 export const u32: FieldCodec<number> = { read: (reader) => reader.u32(), write: (writer, value) => writer.u32(value) };
@@ -427,15 +419,13 @@ export const key: FieldCodec<Address> = { read: (reader) => reader.key(), write:
 export const ipv4: FieldCodec<Ipv4> = { read: (reader) => reader.ipv4(), write: (writer, value) => writer.ipv4(value) };
 export const network: FieldCodec<NetworkV4> = { read: (reader) => reader.network(), write: (writer, value) => writer.network(value) };
 export const text: FieldCodec<string> = { read: (reader) => reader.text(), write: (writer, value) => writer.text(value) };
-export const lamportsField: FieldCodec<Lamports> = {
-  read: (reader) => lamports(reader.u64()),
-  write: (writer, value) => writer.u64(value),
-};
-export const slotField: FieldCodec<Slot> = { read: (reader) => slot(reader.u64()), write: (writer, value) => writer.u64(value) };
-export const nanosecondsField: FieldCodec<Nanoseconds> = {
-  read: (reader) => nanoseconds(reader.u64()),
-  write: (writer, value) => writer.u64(value),
-};
+export const lamportsField: FieldCodec<Lamports> = /* @__PURE__ */ branded(lamports);
+export const slotField: FieldCodec<Slot> = /* @__PURE__ */ branded(slot);
+export const nanosecondsField: FieldCodec<Nanoseconds> = /* @__PURE__ */ branded(nanoseconds);
+
+function branded<T extends bigint>(brand: (value: bigint) => T): FieldCodec<T> {
+  return { read: (reader) => brand(reader.u64()), write: (writer, value) => writer.u64(value) };
+}
 
 /** A struct inside of another one. */
 export function struct<T extends object>(layout: Layout<T>): FieldCodec<Readonly<T>> {

@@ -50,27 +50,4 @@ export {
   slot,
 } from './units.ts';
 export * from './user.ts';
-export {
-  type Commitment,
-  changedFields,
-  type FetchAnswer,
-  type FetchLike,
-  type FetchRpcOptions,
-  fetchRpc,
-  type ReadUsersOptions,
-  type RpcCall,
-  readUsers,
-  type Sleep,
-  type SubscriptionHintOptions,
-  subscriptionHint,
-  USER_DEVICE_OFFSET,
-  type UserChange,
-  type UserEntry,
-  type UserHint,
-  type UsersAnswer,
-  userChanges,
-  userFilters,
-  type WatchUsersOptions,
-  type WebSocketLike,
-  watchUsers,
-} from './watch.ts';
+export * from './watch.ts';

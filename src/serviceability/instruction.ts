@@ -1,6 +1,7 @@
 import { SYSTEM_PROGRAM_ID } from './address.ts';
 import {
   AccountReader,
+  AccountWriter,
   absentAs,
   bool,
   type FieldCodec,
@@ -85,11 +86,7 @@ export function setUserBgpStatusInstruction(input: SetUserBgpStatusInput): Instr
 export function encodeSetUserBgpStatus({ status, rttNs }: SetUserBgpStatusArgs): Uint8Array {
   if (rttNs < 0n || rttNs > MAX_U64) throw new ServiceabilityError('INSTRUCTION__RTT_OUT_OF_RANGE', { rttNs });
   if (status !== 'up' && rttNs !== 0n) throw new ServiceabilityError('INSTRUCTION__RTT_WITHOUT_UP', { rttNs, status });
-  const data = new Uint8Array(10);
-  data[0] = SET_USER_BGP_STATUS;
-  data[1] = BgpStatus[status];
-  new DataView(data.buffer).setBigUint64(2, rttNs, true);
-  return data;
+  return new AccountWriter().u8(SET_USER_BGP_STATUS).u8(BgpStatus[status]).u64(rttNs).finish();
 }
 
 /** The data as programs from before the round-trip time expect it; today's program reads it with round-trip time 0. */
@@ -97,20 +94,17 @@ export function encodeSetUserBgpStatusLegacy(status: BgpStatusValue): Uint8Array
   return Uint8Array.of(SET_USER_BGP_STATUS, BgpStatus[status]);
 }
 
-/** Number, status and round-trip time, in bytes. */
-const FULL_LENGTH = 10;
-
 /**
  * The arguments as the program reads them: an absent status is unknown, an absent round-trip time is 0, surplus bytes are ignored. Undefined for
  * another instruction, and for data on which the program aborts: a status byte of 3 or more, and a round-trip time of fewer than 8 bytes.
  */
 export function decodeSetUserBgpStatus(data: Uint8Array): SetUserBgpStatusArgs | undefined {
-  const [variant, byte = BgpStatus.unknown] = data;
-  if (variant !== SET_USER_BGP_STATUS || (data.length > 2 && data.length < FULL_LENGTH)) return undefined;
-  const status = STATUSES[byte];
-  if (status === undefined) return undefined;
-  const rttNs = data.length < FULL_LENGTH ? 0n : new DataView(data.buffer, data.byteOffset, data.byteLength).getBigUint64(2, true);
-  return { status, rttNs: nanoseconds(rttNs) };
+  const reader = new AccountReader(data);
+  if (reader.u8() !== SET_USER_BGP_STATUS) return undefined;
+  const status = STATUSES[reader.u8()];
+  const hasRtt = reader.remaining > 0;
+  const rttNs = nanoseconds(reader.u64());
+  return status === undefined || (hasRtt && reader.cut) ? undefined : { status, rttNs };
 }
 
 /** Arguments of the deployed program's instructions that decodeInstruction reads, in the order of their bytes. */

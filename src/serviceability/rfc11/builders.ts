@@ -216,14 +216,17 @@ export const deleteLink = (input: DeleteLinkInput): Instruction =>
     input.contributor === undefined ? undefined : readonly(input.contributor),
   ]);
 
-/** DeleteDevice. */
-export interface DeleteDeviceInput extends OnProgram {
+/** What a contributor does to its device. */
+export interface OnDevice extends OnProgram {
   readonly device: Address;
   readonly contributor: Address;
   /** The contributor's owner. */
   readonly authority: Address;
   readonly extension?: Address;
 }
+
+/** DeleteDevice. */
+export type DeleteDeviceInput = OnDevice;
 
 /** Closes an unused device and its extension; the lamports go to the authority. */
 export const deleteDevice = (input: DeleteDeviceInput): Instruction =>
@@ -251,23 +254,15 @@ export const updateDeviceContributor = (input: UpdateDeviceContributorInput): In
     signer(input.authority),
   ]);
 
-/** The accounts of an interface. `interface` follows from the device and the name. */
-export interface InterfaceInput extends OnProgram {
-  readonly device: Address;
-  readonly contributor: Address;
-  /** The contributor's owner. */
-  readonly authority: Address;
-  readonly extension?: Address;
-}
-
-const accountsOfInterface = (input: InterfaceInput & { readonly interface?: Address; readonly name?: string }): readonly AccountMeta[] => [
+/** `interface` follows from the device and the name. */
+const accountsOfInterface = (input: OnDevice & { readonly interface?: Address; readonly name?: string }): readonly AccountMeta[] => [
   writable(input.interface ?? interfaceAddress(input.programId, input.device, input.name ?? '').address),
   writable(input.device),
   writable(input.extension ?? extensionOf(input.programId, input.device)),
 ];
 
 /** CreateAndActivateInterface. */
-export interface CreateInterfaceInput extends InterfaceInput, CreateInterfaceArgs {
+export interface CreateInterfaceInput extends OnDevice, CreateInterfaceArgs {
   readonly payer: Address;
   readonly interface?: Address;
 }
@@ -283,7 +278,7 @@ export const createAndActivateInterface = (input: CreateInterfaceInput): Instruc
   ]);
 
 /** DeleteInterface: the interface by its address or by its name. */
-export type DeleteInterfaceInput = InterfaceInput & ({ readonly interface: Address } | { readonly name: string });
+export type DeleteInterfaceInput = OnDevice & ({ readonly interface: Address } | { readonly name: string });
 
 /** Closes an interface and frees its slots; the lamports go to the authority. One from before RFC-11 is removed from its device, by its name. */
 export const deleteInterface = (input: DeleteInterfaceInput): Instruction =>
