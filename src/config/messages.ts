@@ -176,8 +176,9 @@ function problemOf(meta: SettingMeta, found: unknown, key: PropertyKey | undefin
     if (meta.form !== 'urls') return expected;
     if (typeof key !== 'number') return `${expected}, got one string: write [ and ] around it`;
     // The rest of it may be a secret.
-    const [scheme] = /^[a-z][a-z0-9+.-]*:\/\//i.exec(found) ?? [];
-    return `expected an https:// or http:// address${scheme === undefined ? '' : `, got one of ${scheme}`}`;
+    const [scheme = ''] = /^[a-z][a-z0-9+.-]*:\/\//i.exec(found) ?? [];
+    const got = /^https?:/i.test(scheme) ? ', got one whose host or port is not valid' : scheme && `, got one of ${scheme}`;
+    return `expected an https:// or http:// address${got}`;
   }
   const instead = meant(meta, found);
   return `${expected}, got ${show(found)}${instead === undefined ? '' : `, did you mean ${instead}?`}`;

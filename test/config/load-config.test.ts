@@ -275,6 +275,10 @@ describe('refusals', () => {
     ['collector: { sources: [5] }', 'collector.sources[0]: expected a section of settings, got 5'],
     ['ledger: { rpcUrls: [] }', 'ledger.rpcUrls: expected a list of one to eight https:// or http:// addresses'],
     ['ledger: { rpcUrls: ["wss://x"] }', 'ledger.rpcUrls[0]: expected an https:// or http:// address, got one of wss://'],
+    [
+      'ledger: { rpcUrls: ["http://x:99999/key"] }',
+      'ledger.rpcUrls[0]: expected an https:// or http:// address, got one whose host or port is not valid',
+    ],
     ['ledger: { rpcUrls: ["http://x", "y.example/key"] }', 'ledger.rpcUrls[1]: expected an https:// or http:// address'],
     ['ledger: { rpcUrls: ["http://x", "http://x"] }', 'ledger.rpcUrls: lists an endpoint twice'],
     ['ledger: { programId: 0 }', 'ledger.programId: expected a public key in base58 (32 bytes), got 0'],
