@@ -35,8 +35,16 @@ import { rfc11Error } from '../../src/serviceability/rfc11/index.ts';
 import { countedOn, withUserCounted } from '../rfc11/state.ts';
 import type { Bank } from './bank.ts';
 import { UNUSED_DEVICE } from './program-accounts.ts';
-import { createAccount, describeTransactionError, type TransactionErrorJson } from './runtime.ts';
-import { COMPUTE_BUDGET_PROGRAM, createSigner, parseTransaction, SYSTEM_PROGRAM, signTransaction } from './transaction.ts';
+import { createAccount } from './runtime.ts';
+import {
+  COMPUTE_BUDGET_PROGRAM,
+  createSigner,
+  describeTransactionError,
+  parseTransaction,
+  SYSTEM_PROGRAM,
+  signTransaction,
+  type TransactionErrorJson,
+} from './transaction.ts';
 
 export interface NewDevice {
   /** The key that may write the status of this device's users. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type AccountEncoding, accountConfig, type DataSlice, invalidParams, RpcCode, RpcError } from './rpc-types.ts';
-import type { Account, ReturnData, TransactionErrorJson } from './runtime.ts';
+import type { Account, ReturnData } from './runtime.ts';
 import type { LandedTransaction } from './stores.ts';
 import {
   decodeBase58,
@@ -9,6 +9,7 @@ import {
   MalformedTransaction,
   type ParsedTransaction,
   parseTransaction,
+  type TransactionErrorJson,
 } from './transaction.ts';
 
 const MAX_FILTERS = 4;

@@ -30,16 +30,8 @@ import {
   wireEncoding,
   withContext,
 } from './rpc-types.ts';
-import {
-  type Account,
-  describeTransactionError,
-  type Executed,
-  type NotExecutable,
-  readComputeBudget,
-  rentExemptMinimum,
-  transactionFee,
-} from './runtime.ts';
-import { hasValidSignatures, type ParsedTransaction } from './transaction.ts';
+import { type Account, type Executed, type NotExecutable, rentExemptMinimum } from './runtime.ts';
+import { describeTransactionError, hasValidSignatures, type ParsedTransaction, readComputeBudget, transactionFee } from './transaction.ts';
 
 const MAX_ADDRESSES = 100;
 

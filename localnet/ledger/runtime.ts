@@ -1,5 +1,16 @@
 import { type Address, type Lamports, lamports, type Slot } from '../../src/serviceability/index.ts';
-import { COMPUTE_BUDGET_PROGRAM, isSigner, isWritable, type ParsedTransaction, SYSTEM_PROGRAM, writableAddresses } from './transaction.ts';
+import {
+  type ComputeBudget,
+  describeInstructionError,
+  type InstructionErrorJson,
+  isSigner,
+  isWritable,
+  type ParsedTransaction,
+  readComputeBudget,
+  SYSTEM_PROGRAM,
+  type TransactionErrorJson,
+  transactionFee,
+} from './transaction.ts';
 
 /** An account as it stood at one moment. Never changed in place: a write makes a new one. */
 export interface Account {
@@ -45,171 +56,6 @@ function isRentTransitionAllowed(before: Account, after: Account): boolean {
   if (after.lamports === 0n || isRentExempt(after)) return true;
   const paidRentBefore = before.lamports > 0n && !isRentExempt(before);
   return paidRentBefore && before.data.length === after.data.length && after.lamports <= before.lamports;
-}
-
-/** An instruction's error as Solana's JSON has it: a name, or the program's own number. */
-type InstructionErrorJson = string | { readonly Custom: number };
-
-/** A transaction's error as Solana's JSON has it, e.g. `"BlockhashNotFound"` or `{"InstructionError":[3,{"Custom":8}]}`. */
-export type TransactionErrorJson =
-  | keyof typeof TRANSACTION_ERROR_TEXT
-  | { readonly InstructionError: readonly [number, InstructionErrorJson] }
-  | { readonly InsufficientFundsForRent: { readonly account_index: number } }
-  | { readonly DuplicateInstruction: number };
-
-/** What Solana prints for each error; clients in the field match these texts. */
-const TRANSACTION_ERROR_TEXT = {
-  AccountLoadedTwice: 'Account loaded twice',
-  AccountNotFound: 'Attempt to debit an account but found no record of a prior credit.',
-  AddressLookupTableNotFound: "Transaction loads an address table account that doesn't exist",
-  AlreadyProcessed: 'This transaction has already been processed',
-  BlockhashNotFound: 'Blockhash not found',
-  InsufficientFundsForFee: 'Insufficient funds for fee',
-  InvalidAccountForFee: 'This account may not be used to pay transaction fees',
-  InvalidLoadedAccountsDataSizeLimit: 'LoadedAccountsDataSizeLimit set for transaction must be greater than 0.',
-  InvalidProgramForExecution: 'This program may not be used for executing instructions',
-  MaxLoadedAccountsDataSizeExceeded: 'Transaction exceeded max loaded accounts data size cap',
-  ProgramAccountNotFound: 'Attempt to load a program that does not exist',
-  SignatureFailure: 'Transaction did not pass signature verification',
-  TooManyAccountLocks: 'Transaction locked too many accounts',
-} as const;
-
-const INSTRUCTION_ERROR_TEXT: Readonly<Record<string, string>> = {
-  ComputationalBudgetExceeded: 'Computational budget exceeded',
-  ExternalAccountDataModified: 'instruction modified data of an account it does not own',
-  ExternalAccountLamportSpend: 'instruction spent from the balance of an account it does not own',
-  InvalidAccountData: 'invalid account data for instruction',
-  InvalidAccountOwner: 'Invalid account owner',
-  InvalidArgument: 'invalid program argument',
-  InvalidInstructionData: 'invalid instruction data',
-  InvalidRealloc: 'Failed to reallocate account data',
-  InvalidSeeds: 'Provided seeds do not result in a valid address',
-  MaxInstructionTraceLengthExceeded: 'Max instruction trace length exceeded',
-  MaxSeedLengthExceeded: 'Length of the seed is too long for address generation',
-  MissingAccount: 'An account required by the instruction is missing',
-  MissingRequiredSignature: 'missing required signature for instruction',
-  ModifiedProgramId: 'instruction illegally modified the program id of an account',
-  NotEnoughAccountKeys: 'insufficient account keys for instruction',
-  PrivilegeEscalation: 'Cross-program invocation with unauthorized signer or writable account',
-  ProgramFailedToComplete: 'Program failed to complete',
-  ReadonlyDataModified: 'instruction modified data of a read-only account',
-  ReadonlyLamportChange: 'instruction changed the balance of a read-only account',
-  UnbalancedInstruction: 'sum of account balances before and after instruction do not match',
-  UnsupportedProgramId: 'Unsupported program id',
-};
-
-function describeInstructionError(error: InstructionErrorJson): string {
-  if (typeof error !== 'string') return `custom program error: 0x${error.Custom.toString(16)}`;
-  return INSTRUCTION_ERROR_TEXT[error] ?? error;
-}
-
-export function describeTransactionError(error: TransactionErrorJson): string {
-  if (typeof error === 'string') return TRANSACTION_ERROR_TEXT[error];
-  if ('InstructionError' in error) {
-    const [index, cause] = error.InstructionError;
-    return `Error processing Instruction ${index}: ${describeInstructionError(cause)}`;
-  }
-  if ('DuplicateInstruction' in error)
-    return `Transaction contains a duplicate instruction (${error.DuplicateInstruction}) that is not allowed`;
-  return `Transaction results in an account (${error.InsufficientFundsForRent.account_index}) with insufficient funds for rent`;
-}
-
-export interface ComputeBudget {
-  /** Units that the whole transaction may consume; also what the block scheduler reserves for it. */
-  readonly unitLimit: number;
-  readonly microLamportsPerUnit: bigint;
-  readonly heapBytes: number;
-  /** Bytes of accounts that the transaction may load. */
-  readonly loadedAccountsBytes: number;
-}
-
-const MAX_UNITS_PER_TRANSACTION = 1_400_000;
-const DEFAULT_UNITS_PER_INSTRUCTION = 200_000;
-/** For an instruction of a builtin program (SIMD-0170). */
-const DEFAULT_UNITS_PER_BUILTIN = 3_000;
-const DEFAULT_HEAP_BYTES = 32 * 1024;
-const MAX_HEAP_BYTES = 256 * 1024;
-const MAX_LOADED_ACCOUNTS_BYTES = 64 * 1024 * 1024;
-
-const REQUEST_HEAP_FRAME = 1;
-const SET_UNIT_LIMIT = 2;
-const SET_UNIT_PRICE = 3;
-const SET_LOADED_ACCOUNTS_SIZE = 4;
-
-type ComputeBudgetResult =
-  | { readonly ok: true; readonly budget: ComputeBudget }
-  | { readonly ok: false; readonly err: TransactionErrorJson };
-
-/**
- * Reads the compute-budget instructions (ComputeBudget111…: tag u8, then u32 LE, or u64 LE for the price). Without a limit, 3,000 units for each
- * instruction of a builtin program and 200,000 for each other; never more than 1.4 M.
- */
-export function readComputeBudget(transaction: ParsedTransaction): ComputeBudgetResult {
-  const values = new Map<number, bigint>();
-  let defaultUnits = 0;
-  let badHeapAt: number | undefined;
-  for (const [index, { programIndex, data }] of transaction.instructions.entries()) {
-    const program = transaction.accountKeys[programIndex];
-    defaultUnits +=
-      program === COMPUTE_BUDGET_PROGRAM || program === SYSTEM_PROGRAM ? DEFAULT_UNITS_PER_BUILTIN : DEFAULT_UNITS_PER_INSTRUCTION;
-    if (program !== COMPUTE_BUDGET_PROGRAM) continue;
-    const request = readRequest(data);
-    if (request === undefined) return { ok: false, err: { InstructionError: [index, 'InvalidInstructionData'] } };
-    if (values.has(request.tag)) return { ok: false, err: { DuplicateInstruction: index } };
-    values.set(request.tag, request.value);
-    if (request.tag === REQUEST_HEAP_FRAME && !isHeapSize(request.value)) badHeapAt = index;
-  }
-  if (badHeapAt !== undefined) return { ok: false, err: { InstructionError: [badHeapAt, 'InvalidInstructionData'] } };
-  const loadedAccountsBytes = Number(values.get(SET_LOADED_ACCOUNTS_SIZE) ?? BigInt(MAX_LOADED_ACCOUNTS_BYTES));
-  if (loadedAccountsBytes === 0) return { ok: false, err: 'InvalidLoadedAccountsDataSizeLimit' };
-  return {
-    ok: true,
-    budget: {
-      unitLimit: Math.min(MAX_UNITS_PER_TRANSACTION, Number(values.get(SET_UNIT_LIMIT) ?? BigInt(defaultUnits))),
-      microLamportsPerUnit: values.get(SET_UNIT_PRICE) ?? 0n,
-      heapBytes: Number(values.get(REQUEST_HEAP_FRAME) ?? BigInt(DEFAULT_HEAP_BYTES)),
-      loadedAccountsBytes: Math.min(MAX_LOADED_ACCOUNTS_BYTES, loadedAccountsBytes),
-    },
-  };
-}
-
-function readRequest(data: Uint8Array): { readonly tag: number; readonly value: bigint } | undefined {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const tag = data[0];
-  if (tag === SET_UNIT_PRICE) return data.length >= 9 ? { tag, value: view.getBigUint64(1, true) } : undefined;
-  if (tag === undefined || tag < REQUEST_HEAP_FRAME || tag > SET_LOADED_ACCOUNTS_SIZE || data.length < 5) return undefined;
-  return { tag, value: BigInt(view.getUint32(1, true)) };
-}
-
-const isHeapSize = (bytes: bigint): boolean => bytes >= DEFAULT_HEAP_BYTES && bytes <= MAX_HEAP_BYTES && bytes % 1024n === 0n;
-
-const LAMPORTS_PER_SIGNATURE = 5000n;
-
-/** 5,000 lamports a signature, and price · limit, rounded up, on top. */
-export function transactionFee(transaction: ParsedTransaction, { unitLimit, microLamportsPerUnit }: ComputeBudget): Lamports {
-  const priority = (BigInt(unitLimit) * microLamportsPerUnit + 999_999n) / 1_000_000n;
-  return lamports(BigInt(transaction.header.requiredSignatures) * LAMPORTS_PER_SIGNATURE + priority);
-}
-
-const UNITS_PER_SIGNATURE = 720;
-const UNITS_PER_WRITE_LOCK = 300;
-const UNITS_PER_LOADED_PAGE = 8;
-const LOADED_PAGE_BYTES = 32 * 1024;
-const DATA_BYTES_PER_UNIT = 4;
-
-/**
- * What the block scheduler books for a transaction: the units it asked for (not the ones it consumes), 720 a signature, 300 a write lock, a
- * unit for four bytes of instruction data, and 8 for each 32 KiB of accounts it may load (16,384 for the default 64 MiB).
- */
-export function blockCost(transaction: ParsedTransaction, budget: ComputeBudget): number {
-  const dataBytes = transaction.instructions.reduce((sum, { data }) => sum + data.length, 0);
-  return (
-    budget.unitLimit +
-    transaction.header.requiredSignatures * UNITS_PER_SIGNATURE +
-    writableAddresses(transaction).length * UNITS_PER_WRITE_LOCK +
-    Math.floor(dataBytes / DATA_BYTES_PER_UNIT) +
-    Math.ceil(budget.loadedAccountsBytes / LOADED_PAGE_BYTES) * UNITS_PER_LOADED_PAGE
-  );
 }
 
 /** An account as an instruction names it. */

@@ -1,6 +1,6 @@
 import type { Address } from '../../src/serviceability/index.ts';
-import { type Account, blockCost, type ComputeBudget, type Executed, readComputeBudget } from './runtime.ts';
-import { type ParsedTransaction, writableAddresses } from './transaction.ts';
+import type { Account, Executed } from './runtime.ts';
+import { blockCost, type ComputeBudget, type ParsedTransaction, readComputeBudget, writableAddresses } from './transaction.ts';
 
 /** Slots for which old versions of accounts are kept: more than finalization and any lag fault. */
 const RETAINED_SLOTS = 512;

@@ -1,13 +1,7 @@
 import * as litesvm from 'litesvm/dist/internal.js';
 import { createLocalLedger } from '../../../localnet/ledger/index.ts';
 import { encodeAllocate, encodeAssign, encodeCreateAccount, encodeTransfer } from '../../../localnet/ledger/programs.ts';
-import {
-  type Account,
-  createAccount,
-  EMPTY_ACCOUNT,
-  findLockProblem,
-  type TransactionErrorJson,
-} from '../../../localnet/ledger/runtime.ts';
+import { type Account, createAccount, EMPTY_ACCOUNT, findLockProblem } from '../../../localnet/ledger/runtime.ts';
 import {
   COMPUTE_BUDGET_PROGRAM,
   createSigner,
@@ -19,6 +13,7 @@ import {
   type ParsedTransaction,
   parseTransaction,
   SYSTEM_PROGRAM,
+  type TransactionErrorJson,
 } from '../../../localnet/ledger/transaction.ts';
 import { seededRandom } from '../../../src/lib/index.ts';
 import { type Address, addressBytes, addressOf, lamports } from '../../../src/serviceability/index.ts';
