@@ -102,19 +102,6 @@ function problemOf(text: string): string | undefined {
   return length === KEY_LENGTH ? undefined : `it decodes to ${length} bytes, not ${KEY_LENGTH}`;
 }
 
-/** The bytes of padded base64 (RFC 4648 section 4); undefined for anything else, which `atob` alone would partly accept. */
-export function decodeBase64(text: string): Uint8Array | undefined {
-  try {
-    const binary = atob(text);
-    if (btoa(binary) !== text) return undefined;
-    const bytes = new Uint8Array(binary.length);
-    for (let index = 0; index < binary.length; index++) bytes[index] = binary.charCodeAt(index);
-    return bytes;
-  } catch {
-    return undefined;
-  }
-}
-
 const CACHE_SLOTS = 256;
 
 /**

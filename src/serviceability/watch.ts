@@ -1,6 +1,6 @@
-import { decodeBase64, isAddress } from './address.ts';
+import { isAddress } from './address.ts';
 import { AccountType } from './borsh.ts';
-import { type Address, isRecord, ServiceabilityError, type Slot, slot } from './units.ts';
+import { type Address, decodeBase64, isRecord, ServiceabilityError, type Slot, slot } from './units.ts';
 import { createUserDecoder, type User } from './user.ts';
 
 /**

@@ -2,8 +2,8 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { decodeBase64 } from '../../src/serviceability/address.ts';
 import { fetchRpc } from '../../src/serviceability/index.ts';
+import { decodeBase64 } from '../../src/serviceability/units.ts';
 
 const never = new AbortController().signal;
 

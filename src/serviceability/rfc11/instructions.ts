@@ -1,4 +1,4 @@
-import { addressBytes, decodeBase64, ZERO_ADDRESS } from '../address.ts';
+import { addressBytes, ZERO_ADDRESS } from '../address.ts';
 import {
   AccountReader,
   AccountWriter,
@@ -22,7 +22,7 @@ import {
   writeFields,
 } from '../borsh.ts';
 import { findProgramAddress, type ProgramAddress } from '../pda.ts';
-import type { Address, Ipv4 } from '../units.ts';
+import { type Address, decodeBase64, type Ipv4 } from '../units.ts';
 import { type ResourceTypeName, resourceTypeOfLabel } from './resource-extension.ts';
 
 /*

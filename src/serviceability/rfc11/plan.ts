@@ -2,7 +2,7 @@ import type { Link } from '../accounts.ts';
 import { ZERO_ADDRESS } from '../address.ts';
 import type { Instruction } from '../instruction.ts';
 import { formatNetworkV4, ipv4FromNumber, networkRange, UNSPECIFIED_IPV4, UNSPECIFIED_NETWORK } from '../network.ts';
-import { type Address, append, type NetworkV4 } from '../units.ts';
+import { type Address, append, compare, type NetworkV4 } from '../units.ts';
 import { type User, UserStatus } from '../user.ts';
 import { createPassFinder, type NetworkAccounts, NO_ID_SLOT, NO_SLOT } from './accounts.ts';
 import { createDzIpOrigins, heldByLoopbacks } from './audit.ts';
@@ -435,7 +435,6 @@ function sharedHolders(wants: readonly Want[]): ReadonlyMap<string, { readonly w
   return shared;
 }
 
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const sorted = <T>(map: ReadonlyMap<Address, T>): readonly (readonly [Address, T])[] => [...map].sort(([a], [b]) => compare(a, b));
 
 /** A text for each single step of a plan: two plans with the same texts do the same. */

@@ -8,7 +8,7 @@ import {
   isAllocated,
   resourceCapacity,
 } from '../program-accounts.ts';
-import type { Address, NetworkV4 } from '../units.ts';
+import { type Address, compare, type NetworkV4 } from '../units.ts';
 import type { NetworkAccounts } from './accounts.ts';
 import {
   decodeResourceExtension,
@@ -80,8 +80,6 @@ export function listPools(network: NetworkAccounts): readonly Pool[] {
     (a, b) => compare(code(a), code(b)) || compare(a.layout, b.layout) || compare(a.name, b.name) || compare(a.range, b.range),
   );
 }
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** The deployed program's names of the network's own pools, by their seed. */
 const NETWORK_POOLS = {
