@@ -1,6 +1,99 @@
 import { SocketAddress } from 'node:net';
-import { notificationText } from '../down-reasons.ts';
-import { type Oid, type PeerColumn, type PeerMib, SnmpProblem, type SnmpValue } from './session.ts';
+import type { Neighbor, NeighborState } from '../../bgp/index.ts';
+import { type EpochMs, epochMs } from '../../lib/index.ts';
+import { idleText, notificationText } from '../down-reasons.ts';
+import type { Oid, SnmpValue } from './message.ts';
+import { SnmpProblem } from './session.ts';
+
+export type CellName = 'state' | 'adminStatus' | 'description' | 'remoteAs' | 'establishedTransitions' | 'establishedTime';
+
+export interface PeerColumn {
+  readonly cell: CellName;
+  readonly oid: Oid;
+  /** Whether it changes with the session; the others change with the neighbor's configuration only. */
+  readonly isDynamic: boolean;
+}
+
+/** A table with a row a neighbor, of which only these columns are read: the whole table is ten times as large. */
+export interface PeerMib {
+  readonly name: 'bgp4' | 'arista';
+  /** The first is the state. */
+  readonly columns: readonly PeerColumn[];
+  /** As many rows as keep an answer in one unfragmented datagram. */
+  readonly rowsPerAnswer: number;
+  /** The state's name, for messages. */
+  readonly stateObject: string;
+  /** The address in a row's index. Throws SNMP__WRONG_INDEX for an index that the MIB does not allow. */
+  addressOf(index: Oid): string;
+  /** Undefined for a value that is not an AS. */
+  remoteAsOf(cell: SnmpValue): number | undefined;
+  /** The columns of the last NOTIFICATION, read for neighbors that are down. */
+  readonly errorColumns: readonly Oid[];
+  /** The text of these columns' values; undefined where there was none. */
+  errorOf(values: readonly (SnmpValue | undefined)[]): string | undefined;
+}
+
+/** The cells of one neighbor. */
+export interface PeerRow {
+  readonly index: Oid;
+  readonly address: string;
+  /** A cell that the agent's answer lacks is absent. */
+  readonly cells: ReadonlyMap<CellName, SnmpValue>;
+  /** When the row's last cell came in, on the clock of the snapshot. */
+  readonly readAt: EpochMs;
+}
+
+/** bgpPeerState and aristaBgp4V2PeerState: idle(1) to established(6). */
+const STATES: readonly (NeighborState | undefined)[] = [undefined, 'idle', 'connect', 'active', 'open-sent', 'open-confirm', 'established'];
+
+/** aristaBgp4V2PeerAdminStatus: halted(1), running(2). */
+const HALTED = 1;
+
+/** Throws SNMP__WRONG_TYPE when the state is not an INTEGER: such an agent answers from another table. */
+export function neighborOf({ address, cells, readAt }: PeerRow, mib: PeerMib): Neighbor {
+  const state = stateOf(cells.get('state'), mib);
+  const remoteAs = cells.get('remoteAs');
+  const seconds = unsigned(cells.get('establishedTime'), 'gauge32');
+  const adminStatus = cells.get('adminStatus');
+  const isHalted = state === 'idle' && adminStatus?.kind === 'integer' && adminStatus.value === HALTED;
+  return {
+    address,
+    state,
+    description: textOf(cells.get('description')),
+    remoteAs: remoteAs === undefined ? undefined : mib.remoteAsOf(remoteAs),
+    downReason: isHalted ? idleText('Admin') : undefined,
+    changedAt: seconds === undefined ? undefined : changedAtOf(state, seconds, readAt),
+    establishedTransitions: unsigned(cells.get('establishedTransitions'), 'counter32'),
+  };
+}
+
+function stateOf(cell: SnmpValue | undefined, { stateObject }: PeerMib): NeighborState {
+  if (cell === undefined) return 'unrecognized';
+  if (cell.kind !== 'integer') throw new SnmpProblem('SNMP__WRONG_TYPE', `a ${stateObject} that is not an INTEGER`);
+  return STATES[cell.value] ?? 'unrecognized';
+}
+
+function unsigned(cell: SnmpValue | undefined, type: 'counter32' | 'gauge32'): number | undefined {
+  return cell?.kind === 'unsigned' && cell.type === type ? cell.value : undefined;
+}
+
+/** Text of an OCTET STRING; undefined where it is empty, too long, or has characters that no description has. */
+function textOf(cell: SnmpValue | undefined): string | undefined {
+  if (cell?.kind !== 'octets' || cell.value.length === 0 || cell.value.length > MAX_DESCRIPTION) return undefined;
+  const text = cell.value.toString('utf8');
+  return /^[^\p{Cc}\ufffd]+$/u.test(text) ? text : undefined;
+}
+
+const MAX_DESCRIPTION = 255;
+
+/**
+ * The seconds in Established or since the session was last Established, and 0 for a session that never was, so 0 dates only a session that is
+ * up. Both MIBs define it so.
+ */
+function changedAtOf(state: NeighborState, seconds: number, readAt: EpochMs): EpochMs | undefined {
+  if (state === 'unrecognized') return undefined;
+  return state === 'established' || seconds > 0 ? epochMs(readAt - seconds * 1_000) : undefined;
+}
 
 const ARISTA_BGP_OBJECTS = [1, 3, 6, 1, 4, 1, 30_065, 4, 1, 1];
 

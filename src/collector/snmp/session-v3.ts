@@ -1,17 +1,8 @@
 import { isIP } from 'node:net';
 import { createV3Session as createLibrarySession, ObjectType, ResponseInvalidCode, type Varbind } from 'net-snmp';
 import { AgentError, asError, Stopped } from '../../lib/index.ts';
-import { TAG } from './ber.ts';
-import {
-  errorOfStatus,
-  type IgnoredDatagrams,
-  SnmpProblem,
-  type SnmpRequest,
-  type SnmpSession,
-  type SnmpUser,
-  type SnmpValue,
-  type VarBind,
-} from './session.ts';
+import { type SnmpValue, TAG, type VarBind } from './message.ts';
+import { errorOfStatus, type IgnoredDatagrams, SnmpProblem, type SnmpRequest, type SnmpSession, type SnmpUser } from './session.ts';
 import { FilteringSocket, netSnmpUser, UsmFilter } from './usm-filter.ts';
 
 /** `report` is the counter in the agent's last Report: net-snmp has it in words only. */

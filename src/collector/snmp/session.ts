@@ -1,66 +1,38 @@
 import { createCipheriv } from 'node:crypto';
+import type { RemoteInfo } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIP, SocketAddress } from 'node:net';
-import type { Neighbor, NeighborState } from '../../bgp/index.ts';
-import { AgentError, type Clock, type EpochMs, type ErrorCode, epochMs } from '../../lib/index.ts';
-import { idleText } from '../down-reasons.ts';
-import { BerReader, MalformedDatagram, TAG } from './ber.ts';
+import { Packet, Session } from 'snmp-native';
+import { AgentError, type Clock, type ErrorCode, Stopped } from '../../lib/index.ts';
+import { decodeResponse, type Oid, type SnmpMessage, unlessMalformed, type VarBind } from './message.ts';
+
+/** Why datagrams are dropped. */
+const IGNORED = {
+  /** Not the agent's. */
+  wrongSource: 'from another address or port',
+  /** Not, to the last octet, an SNMPv2c response, or not acceptable for SNMPv3. */
+  malformed: 'malformed',
+  /** Without a pending request (late, repeated or forged), or with another community than that request's. */
+  unasked: 'unsolicited',
+};
+const REASONS = Object.keys(IGNORED) as (keyof typeof IGNORED)[];
 
 /** How many datagrams were dropped, by reason. */
-export type IgnoredDatagrams = ReturnType<typeof noneIgnored>;
+export type IgnoredDatagrams = Record<keyof typeof IGNORED, number>;
 
-export function noneIgnored() {
-  return {
-    /** Sent from another address or port than the agent's. */
-    wrongSource: 0,
-    /** Not, to the last octet, an SNMPv2c response. */
-    malformed: 0,
-    /** Without a pending request (late, repeated or forged), or with another community than that request's. */
-    unasked: 0,
-  };
-}
+export const noneIgnored = (): IgnoredDatagrams => ({ wrongSource: 0, malformed: 0, unasked: 0 });
 
-export function addIgnored(total: IgnoredDatagrams, { wrongSource, malformed, unasked }: IgnoredDatagrams): void {
-  total.wrongSource += wrongSource;
-  total.malformed += malformed;
-  total.unasked += unasked;
+export function addIgnored(total: IgnoredDatagrams, more: IgnoredDatagrams): void {
+  for (const reason of REASONS) total[reason] += more[reason];
 }
 
 /**
  * What was ignored, for the error of a VRF: otherwise an agent that answers from another of its addresses would pass for a silent one. Empty
  * when nothing was.
  */
-export function describeIgnored({ wrongSource, malformed, unasked }: IgnoredDatagrams): string {
-  const parts: string[] = [];
-  if (wrongSource > 0) parts.push(`${wrongSource} from another address or port`);
-  if (malformed > 0) parts.push(`${malformed} malformed`);
-  if (unasked > 0) parts.push(`${unasked} unsolicited`);
+export function describeIgnored(ignored: IgnoredDatagrams): string {
+  const parts = REASONS.filter((reason) => ignored[reason] > 0).map((reason) => `${ignored[reason]} ${IGNORED[reason]}`);
   return parts.length === 0 ? '' : `; datagrams ignored: ${parts.join(', ')}`;
-}
-
-/** A value of a response, as far as this collector uses its type. */
-export type SnmpValue =
-  | { readonly kind: 'integer'; readonly value: number }
-  | { readonly kind: 'unsigned'; readonly type: 'counter32' | 'gauge32' | 'timeTicks'; readonly value: number }
-  | { readonly kind: 'octets'; readonly value: Buffer }
-  | { readonly kind: 'oid'; readonly value: readonly number[] }
-  | { readonly kind: 'exception'; readonly exception: 'noSuchObject' | 'noSuchInstance' | 'endOfMibView' }
-  | { readonly kind: 'other'; readonly tag: number };
-
-export interface VarBind {
-  readonly oid: readonly number[];
-  readonly value: SnmpValue;
-}
-
-/** An SNMPv2c message (RFC 1901, RFC 3416): a response, a trap or an inform. */
-export interface SnmpMessage {
-  /** BER tag of the PDU. */
-  readonly pdu: number;
-  readonly requestId: number;
-  readonly community: string;
-  /** In a response: 0 is success; the others are RFC 3416's error-status. */
-  readonly errorStatus: number;
-  readonly varbinds: readonly VarBind[];
 }
 
 /** What an agent did, or did not do, so that a VRF could not be read. */
@@ -94,169 +66,6 @@ const DISORDER: ReadonlySet<SnmpProblemCode> = new Set<SnmpProblemCode>([
   'SNMP__NO_SUCH_INSTANCE',
   'SNMP__TOO_MANY_ROWS',
 ]);
-
-const VERSION_2C = 1;
-
-/**
- * Decodes one datagram that should be a message of SNMPv2c with one of these PDUs. Throws MalformedDatagram for anything else, to the last
- * octet: snmp-native's own parser checks few lengths and would return values of a cut message.
- */
-export function decodeMessage(datagram: Buffer, pdus: readonly number[]): SnmpMessage {
-  const outer = BerReader.of(datagram);
-  const message = outer.expect(TAG.sequence);
-  outer.finish();
-  if (message.expect(TAG.integer).signed() !== VERSION_2C) throw new MalformedDatagram('not SNMPv2c');
-  const community = message.expect(TAG.octetString).rest().toString('utf8');
-  const { tag, content: pdu } = message.next();
-  if (!pdus.includes(tag)) throw new MalformedDatagram(`a PDU with tag ${tag}`);
-  message.finish();
-  return { pdu: tag, community, ...readPdu(pdu) };
-}
-
-/** Reads a PDU to its end; SNMPv1's traps have another layout. Throws MalformedDatagram. */
-export function readPdu(pdu: BerReader): Pick<SnmpMessage, 'requestId' | 'errorStatus' | 'varbinds'> {
-  const requestId = pdu.expect(TAG.integer).signed();
-  const errorStatus = pdu.expect(TAG.integer).signed();
-  pdu.expect(TAG.integer).signed();
-  const list = pdu.expect(TAG.sequence);
-  pdu.finish();
-  const varbinds: VarBind[] = [];
-  while (list.remaining > 0) varbinds.push(varbind(list.expect(TAG.sequence)));
-  return { requestId, errorStatus, varbinds };
-}
-
-export function decodeResponse(datagram: Buffer): SnmpMessage {
-  return decodeMessage(datagram, [TAG.response]);
-}
-
-function varbind(reader: BerReader): VarBind {
-  const oid = reader.expect(TAG.oid).objectIdentifier();
-  const { tag, content } = reader.next();
-  reader.finish();
-  return { oid, value: snmpValue(tag, content) };
-}
-
-function snmpValue(tag: number, content: BerReader): SnmpValue {
-  switch (tag) {
-    case TAG.integer:
-      return { kind: 'integer', value: content.signed() };
-    case TAG.counter32:
-      return { kind: 'unsigned', type: 'counter32', value: content.unsigned() };
-    case TAG.gauge32:
-      return { kind: 'unsigned', type: 'gauge32', value: content.unsigned() };
-    case TAG.timeTicks:
-      return { kind: 'unsigned', type: 'timeTicks', value: content.unsigned() };
-    case TAG.octetString:
-      return { kind: 'octets', value: content.rest() };
-    case TAG.oid:
-      return { kind: 'oid', value: content.objectIdentifier() };
-    case TAG.noSuchObject:
-    case TAG.noSuchInstance:
-    case TAG.endOfMibView:
-      content.finish();
-      return { kind: 'exception', exception: EXCEPTIONS[tag] };
-    default:
-      return { kind: 'other', tag };
-  }
-}
-
-const EXCEPTIONS = {
-  [TAG.noSuchObject]: 'noSuchObject',
-  [TAG.noSuchInstance]: 'noSuchInstance',
-  [TAG.endOfMibView]: 'endOfMibView',
-} as const;
-
-export type Oid = readonly number[];
-
-export type CellName = 'state' | 'adminStatus' | 'description' | 'remoteAs' | 'establishedTransitions' | 'establishedTime';
-
-export interface PeerColumn {
-  readonly cell: CellName;
-  readonly oid: Oid;
-  /** Whether it changes with the session; the others change with the neighbor's configuration only. */
-  readonly isDynamic: boolean;
-}
-
-/** A table with a row a neighbor, of which only these columns are read: the whole table is ten times as large. */
-export interface PeerMib {
-  readonly name: 'bgp4' | 'arista';
-  /** The first is the state. */
-  readonly columns: readonly PeerColumn[];
-  /** As many rows as keep an answer in one unfragmented datagram. */
-  readonly rowsPerAnswer: number;
-  /** The state's name, for messages. */
-  readonly stateObject: string;
-  /** The address in a row's index. Throws SNMP__WRONG_INDEX for an index that the MIB does not allow. */
-  addressOf(index: Oid): string;
-  /** Undefined for a value that is not an AS. */
-  remoteAsOf(cell: SnmpValue): number | undefined;
-  /** The columns of the last NOTIFICATION, read for neighbors that are down. */
-  readonly errorColumns: readonly Oid[];
-  /** The text of these columns' values; undefined where there was none. */
-  errorOf(values: readonly (SnmpValue | undefined)[]): string | undefined;
-}
-
-/** The cells of one neighbor. */
-export interface PeerRow {
-  readonly index: Oid;
-  readonly address: string;
-  /** A cell that the agent's answer lacks is absent. */
-  readonly cells: ReadonlyMap<CellName, SnmpValue>;
-  /** When the row's last cell came in, on the clock of the snapshot. */
-  readonly readAt: EpochMs;
-}
-
-/** bgpPeerState and aristaBgp4V2PeerState: idle(1) to established(6). */
-const STATES: readonly (NeighborState | undefined)[] = [undefined, 'idle', 'connect', 'active', 'open-sent', 'open-confirm', 'established'];
-
-/** aristaBgp4V2PeerAdminStatus: halted(1), running(2). */
-const HALTED = 1;
-
-/** Throws SNMP__WRONG_TYPE when the state is not an INTEGER: such an agent answers from another table. */
-export function neighborOf({ address, cells, readAt }: PeerRow, mib: PeerMib): Neighbor {
-  const state = stateOf(cells.get('state'), mib);
-  const remoteAs = cells.get('remoteAs');
-  const seconds = unsigned(cells.get('establishedTime'), 'gauge32');
-  const adminStatus = cells.get('adminStatus');
-  const isHalted = state === 'idle' && adminStatus?.kind === 'integer' && adminStatus.value === HALTED;
-  return {
-    address,
-    state,
-    description: textOf(cells.get('description')),
-    remoteAs: remoteAs === undefined ? undefined : mib.remoteAsOf(remoteAs),
-    downReason: isHalted ? idleText('Admin') : undefined,
-    changedAt: seconds === undefined ? undefined : changedAtOf(state, seconds, readAt),
-    establishedTransitions: unsigned(cells.get('establishedTransitions'), 'counter32'),
-  };
-}
-
-function stateOf(cell: SnmpValue | undefined, { stateObject }: PeerMib): NeighborState {
-  if (cell === undefined) return 'unrecognized';
-  if (cell.kind !== 'integer') throw new SnmpProblem('SNMP__WRONG_TYPE', `a ${stateObject} that is not an INTEGER`);
-  return STATES[cell.value] ?? 'unrecognized';
-}
-
-function unsigned(cell: SnmpValue | undefined, type: 'counter32' | 'gauge32'): number | undefined {
-  return cell?.kind === 'unsigned' && cell.type === type ? cell.value : undefined;
-}
-
-/** Text of an OCTET STRING; undefined where it is empty, too long, or has characters that no description has. */
-function textOf(cell: SnmpValue | undefined): string | undefined {
-  if (cell?.kind !== 'octets' || cell.value.length === 0 || cell.value.length > MAX_DESCRIPTION) return undefined;
-  const text = cell.value.toString('utf8');
-  return /^[^\p{Cc}\ufffd]+$/u.test(text) ? text : undefined;
-}
-
-const MAX_DESCRIPTION = 255;
-
-/**
- * The seconds in Established or since the session was last Established, and 0 for a session that never was, so 0 dates only a session that is
- * up. Both MIBs define it so.
- */
-function changedAtOf(state: NeighborState, seconds: number, readAt: EpochMs): EpochMs | undefined {
-  if (state === 'unrecognized') return undefined;
-  return state === 'established' || seconds > 0 ? epochMs(readAt - seconds * 1_000) : undefined;
-}
 
 export type SnmpRequest = { readonly oids: readonly Oid[] } & (
   | { readonly kind: 'get' }
@@ -373,4 +182,105 @@ export class RateLimit {
     this.#inSecond += 1;
     return this.#inSecond <= this.#perSecond;
   }
+}
+
+interface V2cSessionOptions {
+  /** Numeric address of the agent. */
+  readonly address: string;
+  readonly port: number;
+  readonly community: string;
+  /** How long each transmission of a request waits for the answer, milliseconds; the request fails after the last. */
+  readonly waits: readonly number[];
+  /** Counts dropped datagrams. */
+  readonly ignored: IgnoredDatagrams;
+}
+
+/**
+ * snmp-native sends, retransmits and numbers the requests. This code receives, through its `msgReceived` option, because its own receiver
+ * checks neither the sender nor the community, and an answer without varbinds would throw out of the socket's listener.
+ */
+export function createV2cSession({ address, port, community, waits, ignored }: V2cSessionOptions): SnmpSession {
+  const waiting = new Map<number, (response: SnmpMessage) => void>();
+  let closed = false;
+
+  const receive = (datagram: Buffer, from: RemoteInfo): void => {
+    if (from.address !== address || from.port !== port) {
+      ignored.wrongSource += 1;
+      return;
+    }
+    const response = unlessMalformed(() => decodeResponse(datagram));
+    if (response === undefined) {
+      ignored.malformed += 1;
+      return;
+    }
+    const answered = waiting.get(response.requestId);
+    if (answered === undefined || withoutVrf(response.community) !== withoutVrf(community)) {
+      ignored.unasked += 1;
+      return;
+    }
+    answered(response);
+  };
+
+  const session = new Session({
+    host: address,
+    port,
+    family: isIP(address) === 6 ? 'udp6' : 'udp4',
+    timeouts: [...waits],
+    msgReceived: receive,
+  });
+  session.on('error', () => {
+    // Only the library's own receiver emits it, but an EventEmitter without a listener would throw.
+  });
+
+  return {
+    request(request, signal) {
+      if (closed) return Promise.reject(new Stopped('the SNMP session is closed'));
+      if (signal.aborted) return Promise.reject(signal.reason);
+      const packet = packetOf(request, community);
+      return new Promise((resolve, reject) => {
+        const settle = (finish: () => void): void => {
+          const { reqid } = packet.pdu;
+          signal.removeEventListener('abort', onAbort);
+          waiting.delete(reqid);
+          clearTimeout(session.reqs[reqid]?.timeout);
+          delete session.reqs[reqid];
+          finish();
+        };
+        const onAbort = (): void => settle(() => reject(signal.reason));
+        const onFailure = (error: Error | null): void =>
+          settle(() => reject(closed ? new Stopped('the SNMP session is closed') : (error ?? new Error('no answer'))));
+        session.sendMsg(packet, {}, onFailure);
+        signal.addEventListener('abort', onAbort, { once: true });
+        waiting.set(packet.pdu.reqid, ({ errorStatus, varbinds }) =>
+          settle(() => (errorStatus === 0 ? resolve(varbinds) : reject(errorOfStatus(errorStatus)))),
+        );
+      });
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      session.close();
+    },
+  };
+}
+
+function packetOf(request: SnmpRequest, community: string): Packet {
+  const packet = new Packet();
+  packet.community = community;
+  packet.pdu.type = PDU_TYPES[request.kind];
+  packet.pdu.varbinds = request.oids.map((oid) => ({ oid: [...oid], type: NULL, value: null }));
+  if (request.kind === 'get-bulk') {
+    packet.pdu.error = 0;
+    packet.pdu.errorIndex = request.maxRepetitions;
+  }
+  return packet;
+}
+
+const NULL = 5;
+/** snmp-native's numbers. */
+const PDU_TYPES = { get: 0, 'get-next': 1, 'get-bulk': 5 } as const;
+
+/** An agent may answer a request for `name@vrf` with the name alone. */
+function withoutVrf(community: string): string {
+  return community.split('@', 1)[0] ?? '';
 }

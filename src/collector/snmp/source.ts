@@ -19,8 +19,10 @@ import {
 } from '../../lib/index.ts';
 import { neighborKeyText, type SwitchSource } from '../collector.ts';
 import { DownReasons } from '../down-reasons.ts';
+import type { VarBind } from './message.ts';
 import {
   addIgnored,
+  createV2cSession,
   describeIgnored,
   type IgnoredDatagrams,
   noneIgnored,
@@ -30,9 +32,7 @@ import {
   SnmpProblem,
   type SnmpRequest,
   type SnmpSession,
-  type VarBind,
 } from './session.ts';
-import { createV2cSession } from './session-v2c.ts';
 import { listVrfs, type MibChoice, RestartWatch, VrfReader } from './walk.ts';
 
 /** Why a VRF could not be read: what the agent did, or its refusal of the SNMPv3 user. */

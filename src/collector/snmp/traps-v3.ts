@@ -2,8 +2,8 @@ import type { RemoteInfo } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { Authentication, createReceiver } from 'net-snmp';
 import { type Clock, isRecord } from '../../lib/index.ts';
-import { TAG, unlessMalformed } from './ber.ts';
-import { type Oid, RateLimit, type SnmpUser } from './session.ts';
+import { type Oid, TAG, unlessMalformed } from './message.ts';
+import { RateLimit, type SnmpUser } from './session.ts';
 import { isSecuredBy, netSnmpUser, readV3Header, type V3Header } from './usm-filter.ts';
 
 type V3Outcome =

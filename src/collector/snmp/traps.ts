@@ -1,8 +1,8 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { AgentError, type Clock, describeError, type Random } from '../../lib/index.ts';
 import { createListener, type TriggerSource } from '../triggers.ts';
-import { BerReader, TAG, unlessMalformed } from './ber.ts';
-import { decodeMessage, type Oid, RateLimit, requireUsable, type SnmpCredentials, type VarBind } from './session.ts';
+import { BerReader, decodeMessage, type Oid, TAG, unlessMalformed, type VarBind } from './message.ts';
+import { RateLimit, requireUsable, type SnmpCredentials } from './session.ts';
 import type { V3NotificationReader } from './traps-v3.ts';
 import { compareOids } from './walk.ts';
 

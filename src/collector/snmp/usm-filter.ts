@@ -2,8 +2,8 @@ import { createDecipheriv } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { Authentication, AuthProtocols, Encryption, PrivProtocols, SecurityLevel, type User } from 'net-snmp';
-import { BerReader, MalformedDatagram, TAG, unlessMalformed } from './ber.ts';
-import { readPdu, type SnmpAuthProtocol, type SnmpPrivProtocol, type SnmpUser } from './session.ts';
+import { BerReader, MalformedDatagram, readPdu, TAG, unlessMalformed } from './message.ts';
+import type { SnmpAuthProtocol, SnmpPrivProtocol, SnmpUser } from './session.ts';
 
 /** The callback that net-snmp gives to `send`. */
 type Sent = (error: Error | null, bytes: number) => void;

@@ -2,19 +2,9 @@ import { isIPv4 } from 'node:net';
 import PQueue from 'p-queue';
 import type { VrfName, VrfReading } from '../../bgp/index.ts';
 import type { EpochMs } from '../../lib/index.ts';
-import { ARISTA_MIB, BGP_LOCAL_AS, BGP4_MIB } from './mibs.ts';
-import {
-  type CellName,
-  neighborOf,
-  type Oid,
-  type PeerColumn,
-  type PeerMib,
-  type PeerRow,
-  SnmpProblem,
-  type SnmpSession,
-  type SnmpValue,
-  type VarBind,
-} from './session.ts';
+import type { Oid, SnmpValue, VarBind } from './message.ts';
+import { ARISTA_MIB, BGP_LOCAL_AS, BGP4_MIB, type CellName, neighborOf, type PeerColumn, type PeerMib, type PeerRow } from './mibs.ts';
+import { SnmpProblem, type SnmpSession } from './session.ts';
 
 interface ColumnWalkOptions {
   readonly session: SnmpSession;

@@ -3,9 +3,9 @@ import { type AgentRequest, answerTo, encodeAnswer } from '../../../localnet/swi
 import { createAristaBgpView, type MibObject } from '../../../localnet/switch/snmp-mibs.ts';
 import { createSimulatedSwitch } from '../../../localnet/switch/switch.ts';
 import type { NeighborState } from '../../../src/bgp/index.ts';
-import { MalformedDatagram } from '../../../src/collector/snmp/ber.ts';
-import { ARISTA_MIB, BGP4_MIB } from '../../../src/collector/snmp/mibs.ts';
-import { decodeResponse, neighborOf, type PeerMib, SnmpProblem, type SnmpSession } from '../../../src/collector/snmp/session.ts';
+import { decodeResponse, MalformedDatagram } from '../../../src/collector/snmp/message.ts';
+import { ARISTA_MIB, BGP4_MIB, neighborOf, type PeerMib } from '../../../src/collector/snmp/mibs.ts';
+import { SnmpProblem, type SnmpSession } from '../../../src/collector/snmp/session.ts';
 import { walkPeerTable } from '../../../src/collector/snmp/walk.ts';
 import { epochMs, seededRandom, systemClock } from '../../../src/lib/index.ts';
 import { asTimePasses, letTimersStandStill } from '../../support/passing-time.ts';

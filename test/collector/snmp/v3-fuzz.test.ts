@@ -5,7 +5,7 @@ import { asV2cMessage, createV3Agent, decodeRequest, encodeAnswer, encodeTrap, p
 import { TYPE } from '../../../localnet/switch/snmp-mibs.ts';
 import type { SimulatedSnmpUser } from '../../../localnet/switch/snmp-usm.ts';
 import { createSimulatedSwitch } from '../../../localnet/switch/switch.ts';
-import { MalformedDatagram } from '../../../src/collector/snmp/ber.ts';
+import { MalformedDatagram } from '../../../src/collector/snmp/message.ts';
 import { noneIgnored, type SnmpUser } from '../../../src/collector/snmp/session.ts';
 import { createV3Session } from '../../../src/collector/snmp/session-v3.ts';
 import { decodeNotification, isBgpNotification } from '../../../src/collector/snmp/traps.ts';

@@ -1,8 +1,3 @@
-/**
- * A strict reader of ASN.1 BER as SNMP uses it (RFC 3417 section 8: definite lengths only). Each element must lie wholly inside its container,
- * and the reader of a container must reach its end, so a cut or altered datagram is refused as a whole.
- */
-
 export class MalformedDatagram extends Error {
   override readonly name = 'MalformedDatagram';
 }
@@ -46,6 +41,10 @@ interface BerElement {
   readonly content: BerReader;
 }
 
+/**
+ * A strict reader of ASN.1 BER as SNMP uses it (RFC 3417 section 8: definite lengths only). Each element must lie wholly inside its container,
+ * and the reader of a container must reach its end, so a cut or altered datagram is refused as a whole.
+ */
 export class BerReader {
   #at: number;
 
@@ -153,3 +152,101 @@ export class BerReader {
     }
   }
 }
+
+export type Oid = readonly number[];
+
+/** A value of a response, as far as this collector uses its type. */
+export type SnmpValue =
+  | { readonly kind: 'integer'; readonly value: number }
+  | { readonly kind: 'unsigned'; readonly type: 'counter32' | 'gauge32' | 'timeTicks'; readonly value: number }
+  | { readonly kind: 'octets'; readonly value: Buffer }
+  | { readonly kind: 'oid'; readonly value: Oid }
+  | { readonly kind: 'exception'; readonly exception: 'noSuchObject' | 'noSuchInstance' | 'endOfMibView' }
+  | { readonly kind: 'other'; readonly tag: number };
+
+export interface VarBind {
+  readonly oid: Oid;
+  readonly value: SnmpValue;
+}
+
+/** An SNMPv2c message (RFC 1901, RFC 3416): a response, a trap or an inform. */
+export interface SnmpMessage {
+  /** BER tag of the PDU. */
+  readonly pdu: number;
+  readonly requestId: number;
+  readonly community: string;
+  /** In a response: 0 is success; the others are RFC 3416's error-status. */
+  readonly errorStatus: number;
+  readonly varbinds: readonly VarBind[];
+}
+
+const VERSION_2C = 1;
+
+/**
+ * Decodes one datagram that should be a message of SNMPv2c with one of these PDUs. Throws MalformedDatagram for anything else, to the last
+ * octet: snmp-native's own parser checks few lengths and would return values of a cut message.
+ */
+export function decodeMessage(datagram: Buffer, pdus: readonly number[]): SnmpMessage {
+  const outer = BerReader.of(datagram);
+  const message = outer.expect(TAG.sequence);
+  outer.finish();
+  if (message.expect(TAG.integer).signed() !== VERSION_2C) throw new MalformedDatagram('not SNMPv2c');
+  const community = message.expect(TAG.octetString).rest().toString('utf8');
+  const { tag, content: pdu } = message.next();
+  if (!pdus.includes(tag)) throw new MalformedDatagram(`a PDU with tag ${tag}`);
+  message.finish();
+  return { pdu: tag, community, ...readPdu(pdu) };
+}
+
+/** Reads a PDU to its end; SNMPv1's traps have another layout. Throws MalformedDatagram. */
+export function readPdu(pdu: BerReader): Pick<SnmpMessage, 'requestId' | 'errorStatus' | 'varbinds'> {
+  const requestId = pdu.expect(TAG.integer).signed();
+  const errorStatus = pdu.expect(TAG.integer).signed();
+  pdu.expect(TAG.integer).signed();
+  const list = pdu.expect(TAG.sequence);
+  pdu.finish();
+  const varbinds: VarBind[] = [];
+  while (list.remaining > 0) varbinds.push(varbind(list.expect(TAG.sequence)));
+  return { requestId, errorStatus, varbinds };
+}
+
+export function decodeResponse(datagram: Buffer): SnmpMessage {
+  return decodeMessage(datagram, [TAG.response]);
+}
+
+function varbind(reader: BerReader): VarBind {
+  const oid = reader.expect(TAG.oid).objectIdentifier();
+  const { tag, content } = reader.next();
+  reader.finish();
+  return { oid, value: snmpValue(tag, content) };
+}
+
+function snmpValue(tag: number, content: BerReader): SnmpValue {
+  switch (tag) {
+    case TAG.integer:
+      return { kind: 'integer', value: content.signed() };
+    case TAG.counter32:
+      return { kind: 'unsigned', type: 'counter32', value: content.unsigned() };
+    case TAG.gauge32:
+      return { kind: 'unsigned', type: 'gauge32', value: content.unsigned() };
+    case TAG.timeTicks:
+      return { kind: 'unsigned', type: 'timeTicks', value: content.unsigned() };
+    case TAG.octetString:
+      return { kind: 'octets', value: content.rest() };
+    case TAG.oid:
+      return { kind: 'oid', value: content.objectIdentifier() };
+    case TAG.noSuchObject:
+    case TAG.noSuchInstance:
+    case TAG.endOfMibView:
+      content.finish();
+      return { kind: 'exception', exception: EXCEPTIONS[tag] };
+    default:
+      return { kind: 'other', tag };
+  }
+}
+
+const EXCEPTIONS = {
+  [TAG.noSuchObject]: 'noSuchObject',
+  [TAG.noSuchInstance]: 'noSuchInstance',
+  [TAG.endOfMibView]: 'endOfMibView',
+} as const;
