@@ -72,14 +72,11 @@ export type Collector = ReturnType<typeof createCollector>;
 /** A source that keeps its own bound has this much longer, to hand over what it has read. */
 const GRACE_MS = 1_000;
 
+/** A source and its health. */
 interface Tracked {
   readonly source: SwitchSource;
-  readonly health: Health;
-}
-
-interface Health {
   /** The code of its last error, until it is read again. */
-  lost: string | undefined;
+  lost?: string;
   retryAt: number;
   delays: Generator<number, never>;
 }
@@ -92,26 +89,27 @@ interface Health {
  *   source 2 ──► fills only those ──► …
  */
 export function createCollector({ sources, timeoutMs, clock, random, reporter }: CollectorOptions) {
-  const newDelays = (): Health['delays'] => backoffDelays({ baseMs: 1_000, maxMs: 30_000, random });
-  const tracked = sources.map((source): Tracked => ({ source, health: { lost: undefined, retryAt: 0, delays: newDelays() } }));
+  const newDelays = (): Tracked['delays'] => backoffDelays({ baseMs: 1_000, maxMs: 30_000, random });
+  const tracked = sources.map((source): Tracked => ({ source, retryAt: 0, delays: newDelays() }));
 
-  async function poll({ source, health }: Tracked, signal: AbortSignal): Promise<NeighborSnapshot | undefined> {
+  async function poll(polled: Tracked, signal: AbortSignal): Promise<NeighborSnapshot | undefined> {
+    const { source } = polled;
     const from = clock.monotonic();
     try {
       const boundMs = source.pollTimeoutMs === undefined ? timeoutMs : source.pollTimeoutMs + GRACE_MS;
       const snapshot = await withDeadline(boundMs, signal, (inner) => source.collect(inner), clock);
       reporter.polled({ source: source.name, durationMs: clock.monotonic() - from });
-      if (health.lost !== undefined) reporter.source({ source: source.name, state: 'back' });
-      health.lost = undefined;
-      health.delays = newDelays();
+      if (polled.lost !== undefined) reporter.source({ source: source.name, state: 'back' });
+      polled.lost = undefined;
+      polled.delays = newDelays();
       return snapshot;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       const problem = sourceError(source.name, error);
-      const again = health.lost !== undefined;
-      if (health.lost !== problem.code) reporter.source({ source: source.name, state: 'lost', error: problem, again });
-      health.lost = problem.code;
-      health.retryAt = clock.monotonic() + health.delays.next().value;
+      const again = polled.lost !== undefined;
+      if (polled.lost !== problem.code) reporter.source({ source: source.name, state: 'lost', error: problem, again });
+      polled.lost = problem.code;
+      polled.retryAt = clock.monotonic() + polled.delays.next().value;
       return undefined;
     }
   }
@@ -126,7 +124,7 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
       signal: AbortSignal,
     ): Promise<NeighborSnapshot | undefined> {
       const order = confirmationPoll ? [...tracked.slice(1), ...tracked.slice(0, 1)] : tracked;
-      const backedOff = order.filter(({ health }) => health.lost !== undefined && clock.monotonic() < health.retryAt);
+      const backedOff = order.filter(({ lost, retryAt }) => lost !== undefined && clock.monotonic() < retryAt);
       // A source that just failed is polled again only when no other answers.
       const candidates = [...order.filter((each) => !backedOff.includes(each)), ...backedOff];
       let merged: NeighborSnapshot | undefined;
@@ -144,8 +142,8 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
     /** RTTs by `neighborKeyText`, from the sources that have them. Throws only for an aborted signal: an RTT is not worth a status. */
     async readRtts(neighbors: readonly LocatedNeighbor[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>> {
       const found = new Map<string, Nanoseconds>();
-      for (const { source, health } of tracked) {
-        if (source.readRtts === undefined || health.lost !== undefined) continue;
+      for (const { source, lost } of tracked) {
+        if (source.readRtts === undefined || lost !== undefined) continue;
         const missing = found.size === 0 ? neighbors : neighbors.filter((key) => !found.has(neighborKeyText(key)));
         if (missing.length === 0) break;
         try {
@@ -163,21 +161,13 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
   };
 }
 
-function isComplete(snapshot: NeighborSnapshot, needed: ReadonlySet<VrfName>): boolean {
-  for (const reading of snapshot.vrfs.values()) {
-    if (reading.kind === 'failed') return false;
-  }
-  for (const vrf of needed) {
-    if (!snapshot.vrfs.has(vrf)) return false;
-  }
-  return true;
+function isComplete({ vrfs }: NeighborSnapshot, needed: ReadonlySet<VrfName>): boolean {
+  return [...vrfs.values()].every(({ kind }) => kind === 'collected') && [...needed].every((vrf) => vrfs.has(vrf));
 }
 
-function hasNeighbors({ vrfs }: NeighborSnapshot): boolean {
-  for (const reading of vrfs.values()) {
-    if (reading.kind === 'collected' && reading.neighbors.size > 0) return true;
-  }
-  return false;
+/** A snapshot without any neighbor shows nothing about neighbors. */
+export function hasNeighbors({ vrfs }: Pick<NeighborSnapshot, 'vrfs'>): boolean {
+  return [...vrfs.values()].some((reading) => reading.kind === 'collected' && reading.neighbors.size > 0);
 }
 
 /** `first`, with the VRFs that it could not read or does not have from `second`. */

@@ -17,7 +17,7 @@ import {
   withDeadline,
   withSignals,
 } from '../../lib/index.ts';
-import { neighborKeyText, type SwitchSource } from '../collector.ts';
+import { hasNeighbors, neighborKeyText, type SwitchSource } from '../collector.ts';
 import { DownReasons } from '../down-reasons.ts';
 import type { VarBind } from './message.ts';
 import {
@@ -51,11 +51,10 @@ interface VrfResult {
  */
 function toSnapshot(results: readonly VrfResult[], takenAt: NeighborSnapshot['takenAt'], endpoint: string): NeighborSnapshot {
   const vrfs = new Map(results.flatMap(({ vrf, reading }) => (reading === undefined ? [] : [[vrf, reading] as const])));
-  const collected = [...vrfs.values()].flatMap((reading) => (reading.kind === 'collected' ? [reading] : []));
-  if (collected.some(({ neighbors }) => neighbors.size > 0)) return { takenAt, vrfs };
+  if (hasNeighbors({ vrfs })) return { takenAt, vrfs };
   const failures = results.flatMap(({ vrf, cause }) => (cause === undefined ? [] : [{ vrf, cause }]));
   const [first] = failures;
-  if (first === undefined) throw new AgentError('SNMP__EMPTY', { endpoint, collected: collected.length, vrfs: vrfs.size });
+  if (first === undefined) throw new AgentError('SNMP__EMPTY', { endpoint, collected: vrfs.size, vrfs: vrfs.size });
   for (const { cause } of failures) if (isAgentError(cause)) throw cause;
   // With one agent the others are alike, and the line stays short.
   const who = failures.length === 1 ? `VRF ${first.vrf}` : `none of ${failures.length} VRFs; ${first.vrf}`;
@@ -118,6 +117,7 @@ export interface NamedSnmpVrf {
 }
 
 const named = (vrf: SnmpVrf): NamedSnmpVrf => (typeof vrf === 'string' ? { vrf } : vrf);
+const DEFAULT_VRF = named('default');
 
 export type SnmpSourceOptions = SnmpCredentials & {
   /** Its name in the configuration. */
@@ -177,6 +177,7 @@ class SnmpSource implements SwitchSource {
   readonly name: string;
   readonly pollTimeoutMs: number;
   readonly #options: SnmpSourceOptions;
+  readonly #vrfs: readonly NamedSnmpVrf[] | 'auto';
   readonly #endpoint: string;
   readonly #ignored = noneIgnored();
   readonly #readers = new Map<VrfName, VrfReader>();
@@ -188,8 +189,9 @@ class SnmpSource implements SwitchSource {
   readonly #now: () => EpochMs;
 
   constructor(options: SnmpSourceOptions) {
-    const { name, host, port, pollTimeoutMs = POLL_TIMEOUT_MS, clock } = options;
+    const { name, host, port, vrfs, pollTimeoutMs = POLL_TIMEOUT_MS, clock } = options;
     this.name = name;
+    this.#vrfs = vrfs === 'auto' ? vrfs : vrfs.map(named);
     this.#downReasons = new DownReasons({ clock, most: REASONS_PER_POLL });
     this.pollTimeoutMs = pollTimeoutMs;
     this.#options = options;
@@ -217,7 +219,7 @@ class SnmpSource implements SwitchSource {
     const takenAt = this.#options.clock.monotonic();
     const address = await this.#resolve(signal);
     const poll: Poll = { address, endsAt: monotonicMs(takenAt + this.pollTimeoutMs), answers: 0, answerMs: 0 };
-    const vrfs = await this.#vrfs(poll, signal);
+    const vrfs = this.#vrfs === 'auto' ? await this.#listVrfs(poll, signal) : this.#vrfs;
     // Requested along with the VRFs, and ended with them: it is not worth a delay.
     const reading = createAbortController();
     const restarted = withSignals([signal, reading.signal], (inner) => this.#hasRestarted(poll, inner));
@@ -237,13 +239,13 @@ class SnmpSource implements SwitchSource {
 
   async #lastErrors(
     neighbors: readonly NeighborKey[],
-    vrfs: readonly SnmpVrf[],
+    vrfs: readonly NamedSnmpVrf[],
     poll: Poll,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, string>> {
     const reasons = new Map<string, string>();
     for (const vrf of vrfs) {
-      const { vrf: name } = named(vrf);
+      const { vrf: name } = vrf;
       const addresses = new Set(neighbors.flatMap((key) => (key.vrf === name ? [key.address] : [])));
       const reader = this.#readers.get(name);
       if (addresses.size === 0 || reader === undefined) continue;
@@ -265,23 +267,21 @@ class SnmpSource implements SwitchSource {
     }
   }
 
-  async #vrfs(poll: Poll, signal: AbortSignal): Promise<readonly SnmpVrf[]> {
-    const { vrfs: wanted } = this.#options;
-    if (wanted !== 'auto') return wanted;
+  async #listVrfs(poll: Poll, signal: AbortSignal): Promise<readonly NamedSnmpVrf[]> {
     const ignored = noneIgnored();
     try {
-      const vrfs = await this.#withSession('default', poll, ignored, signal, (session, inner) => listVrfs(session, this.#now, inner));
+      const vrfs = await this.#withSession(DEFAULT_VRF, poll, ignored, signal, (session, inner) => listVrfs(session, this.#now, inner));
       for (const vrf of this.#readers.keys()) if (!vrfs.includes(vrf)) this.#readers.delete(vrf);
-      return vrfs;
+      return vrfs.map(named);
     } catch (error) {
       signal.throwIfAborted();
       throw errorOf(toCause(error, ignored), this.#endpoint, 'the list of VRFs');
     }
   }
 
-  async #read(vrf: SnmpVrf, poll: Poll, signal: AbortSignal): Promise<VrfResult> {
-    const { name: source, vrfs: wanted, mib = 'auto', maxRows } = this.#options;
-    const { vrf: vrfName } = named(vrf);
+  async #read(vrf: NamedSnmpVrf, poll: Poll, signal: AbortSignal): Promise<VrfResult> {
+    const { name: source, mib = 'auto', maxRows } = this.#options;
+    const { vrf: vrfName } = vrf;
     const reader = this.#readers.get(vrfName) ?? new VrfReader({ source, mib, maxRows, now: this.#now });
     this.#readers.set(vrfName, reader);
     const ignored = noneIgnored();
@@ -293,7 +293,7 @@ class SnmpSource implements SwitchSource {
       const cause = toCause(error, ignored);
       // A switch has VRFs without BGP or without access, such as management. Only the agent's answer counts for that, never silence.
       const isExcluded = cause.code === 'SNMP__NO_BGP' || cause.code === 'SNMP__VIEW_REFUSED';
-      if (wanted === 'auto' && vrfName !== 'default' && isExcluded && !reader.hasShownNeighbors) return { vrf: vrfName };
+      if (this.#vrfs === 'auto' && vrfName !== 'default' && isExcluded && !reader.hasShownNeighbors) return { vrf: vrfName };
       const reading: VrfReading = { kind: 'failed', source, problem: cause.message, error: errorOf(cause, this.#endpoint) };
       return { vrf: vrfName, reading, cause };
     }
@@ -302,14 +302,14 @@ class SnmpSource implements SwitchSource {
   /** False when it fails: the VRFs then fail themselves. */
   async #hasRestarted(poll: Poll, signal: AbortSignal): Promise<boolean> {
     if ((this.#options.mib ?? 'auto') !== 'auto') return false;
-    return this.#withSession('default', poll, noneIgnored(), signal, (session, inner) => this.#restarts.hasRestarted(session, inner)).catch(
-      () => false,
-    );
+    return this.#withSession(DEFAULT_VRF, poll, noneIgnored(), signal, (session, inner) =>
+      this.#restarts.hasRestarted(session, inner),
+    ).catch(() => false);
   }
 
   /** A socket for each VRF of each poll: no answer can pass for another VRF's, or for one of a later poll. */
   async #withSession<T>(
-    vrf: SnmpVrf,
+    vrf: NamedSnmpVrf,
     poll: Poll,
     ignored: IgnoredDatagrams,
     signal: AbortSignal,
@@ -328,9 +328,8 @@ class SnmpSource implements SwitchSource {
     }
   }
 
-  async #open(vrf: SnmpVrf, { address }: Poll, ignored: IgnoredDatagrams): Promise<SnmpSession> {
+  async #open({ vrf: name, ...own }: NamedSnmpVrf, { address }: Poll, ignored: IgnoredDatagrams): Promise<SnmpSession> {
     const { user, community, port, timeoutMs } = this.#options;
-    const { vrf: name, ...own } = named(vrf);
     const isDefault = name === 'default';
     if (user === undefined) {
       const ofVrf = own.community ?? (isDefault ? community : `${community}@${name}`);

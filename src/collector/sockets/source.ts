@@ -16,7 +16,7 @@ import {
   withSignals,
 } from '../../lib/index.ts';
 import { type Nanoseconds, nanoseconds } from '../../serviceability/index.ts';
-import type { SwitchSource } from '../collector.ts';
+import { hasNeighbors, type SwitchSource } from '../collector.ts';
 
 /** The network namespaces of this host and the output of `ss` in each. Tests replace it by a simulated switch. */
 export interface Namespaces {
@@ -286,18 +286,15 @@ export function createSocketsSource(options: SocketsSourceOptions): SwitchSource
       const isAmbiguous = vrfs.has(vrf);
       vrfs.set(vrf, isAmbiguous ? { kind: 'failed', source: name, problem: 'two namespaces belong to this VRF' } : reading);
     }
-    requireNeighbors(vrfs);
+    if (!hasNeighbors({ vrfs })) throw nothingSeen(vrfs);
     return { vrfs, takenAt };
   }
 
-  function requireNeighbors(vrfs: ReadonlyMap<VrfName, VrfReading>): void {
-    const readings = [...vrfs];
-    const sees = readings.some(([, reading]) => reading.kind === 'collected' && reading.neighbors.size > 0);
-    if (sees) return;
-    for (const [vrf, reading] of readings) {
-      if (reading.kind === 'failed') throw new AgentError('SOCKETS__UNREADABLE', { folder, vrf, problem: reading.problem });
+  function nothingSeen(vrfs: ReadonlyMap<VrfName, VrfReading>): AgentError {
+    for (const [vrf, reading] of vrfs) {
+      if (reading.kind === 'failed') return new AgentError('SOCKETS__UNREADABLE', { folder, vrf, problem: reading.problem });
     }
-    throw new AgentError('SOCKETS__EMPTY', { folder, namespaces: vrfs.size });
+    return new AgentError('SOCKETS__EMPTY', { folder, namespaces: vrfs.size });
   }
 
   return {
