@@ -67,6 +67,7 @@ export class Endpoints {
   readonly #callTimeoutMs: number;
   readonly #all: readonly Endpoint[];
   readonly #slots: SlotComparison;
+  readonly #progress = new SlotProgressWatch();
   readonly #cluster: ClusterCheck;
   /** Work in the background, by endpoint. */
   readonly #probes = new Map<Endpoint, Promise<void>>();
@@ -91,7 +92,11 @@ export class Endpoints {
       });
       const rates = { requestsPerSecond, sendsPerSecond };
       const rpc = new RateLimitedRpc(transport, { rates, clock, timeoutMs, maxWaiting: MOST_WAITING });
-      return new Endpoint(url, rpc, { clock, random, onEndpoint }, (endpoint, slot, method) => this.#slots.note(endpoint, slot, method));
+      return new Endpoint(url, rpc, { clock, random, onEndpoint }, (endpoint, slot, method) => {
+        // A ledger that confirms nothing may still make blocks.
+        if (method !== STATUSES) this.#progress.note(endpoint, slot, clock.monotonic());
+        this.#slots.note(endpoint, slot);
+      });
     });
     this.#slots = new SlotComparison({ clock, all: this.#all });
     this.#cluster = new ClusterCheck(this.#all, async (endpoint, work) => {
@@ -111,7 +116,7 @@ export class Endpoints {
     const firstOf = async (endpoints: readonly Endpoint[], inner: AbortSignal): Promise<{ readonly value: T } | undefined> => {
       for (const endpoint of endpoints) {
         try {
-          const value = await this.#attempt(endpoint, work, inner, () => signal.aborted);
+          const value = await this.#attempt(endpoint, work, inner, signal);
           for (const [other, error] of ifContradicted) other.quarantine(error);
           return { value };
         } catch (error) {
@@ -147,7 +152,7 @@ export class Endpoints {
     this.#beginDueProbes();
     const healthy = this.#all.filter(({ takesSends }) => takesSends);
     return (healthy.length > 0 ? healthy : this.#fallbacks('sends')).map((endpoint) =>
-      this.#attempt(endpoint, work, signal, () => signal.aborted).catch((error: unknown) => {
+      this.#attempt(endpoint, work, signal).catch((error: unknown) => {
         if (error instanceof EndpointError) return error;
         throw error;
       }),
@@ -165,12 +170,12 @@ export class Endpoints {
   }
 
   slotProgress(): SlotProgress | undefined {
-    return this.#slots.progress;
+    return this.#progress.progress;
   }
 
   /** A write was confirmed. */
   noteConfirmation(): void {
-    this.#slots.noteConfirmation();
+    this.#progress.confirmed(this.#clock.monotonic());
   }
 
   traffic(): readonly EndpointTraffic[] {
@@ -194,13 +199,14 @@ export class Endpoints {
     return this.#all.filter((endpoint) => endpoint.isFallbackFor(kind)).sort((a, b) => a[kind].dueAt - b[kind].dueAt);
   }
 
-  async #attempt<T>(endpoint: Endpoint, work: EndpointWork<T>, signal: AbortSignal, isCanceled: () => boolean): Promise<T> {
+  /** `caller`: the signal that gives the work up. The other one may end it for the endpoint's fault, by a deadline. */
+  async #attempt<T>(endpoint: Endpoint, work: EndpointWork<T>, signal: AbortSignal, caller: AbortSignal = signal): Promise<T> {
     const askedAt = endpoint.reads.now;
     try {
       return await work(endpoint, signal);
     } catch (error) {
       // A call that its caller gave up, or that closing cut off, says nothing about the endpoint.
-      const counts = !isCanceled() && !this.#closing.signal.aborted;
+      const counts = !caller.aborted && !this.#closing.signal.aborted;
       if (counts && error instanceof EndpointError) {
         if (error.topic !== SEND) this.#slots.forget(endpoint);
         if (error.options.quarantine !== false) endpoint.quarantine(error, askedAt);
@@ -228,7 +234,7 @@ export class Endpoints {
 
   /** Does the work in the background; an error quarantines the endpoint. Never rejects. */
   #probe(endpoint: Endpoint, work: EndpointWork<unknown>): Promise<void> {
-    const probe = this.#attempt(endpoint, work, this.#closing.signal, () => false)
+    const probe = this.#attempt(endpoint, work, this.#closing.signal)
       .catch(() => undefined)
       .then(() => void this.#probes.delete(endpoint));
     this.#probes.set(endpoint, probe);
@@ -370,19 +376,10 @@ export class SlotComparison {
   readonly #clock: Clock;
   readonly #all: readonly Endpoint[];
   readonly #latest = new Map<Endpoint, { readonly slot: Slot; readonly at: MonotonicMs }>();
-  readonly #progress = new SlotProgressWatch();
 
   constructor({ clock, all }: { readonly clock: Clock; readonly all: readonly Endpoint[] }) {
     this.#clock = clock;
     this.#all = all;
-  }
-
-  get progress(): SlotProgress | undefined {
-    return this.#progress.progress;
-  }
-
-  noteConfirmation(): void {
-    this.#progress.confirmed(this.#clock.monotonic());
   }
 
   /** The endpoint failed: until it answers again, no other one lags behind it. */
@@ -390,12 +387,10 @@ export class SlotComparison {
     this.#latest.delete(endpoint);
   }
 
-  /** Notes the slot of an answer to `method`. Throws EndpointError when another healthy endpoint is more than 50 slots ahead. */
-  note(endpoint: Endpoint, slot: Slot, method?: string): void {
+  /** Notes the slot of an answer. Throws EndpointError when another healthy endpoint is more than 50 slots ahead. */
+  note(endpoint: Endpoint, slot: Slot): void {
     const now = this.#clock.monotonic();
     this.#latest.set(endpoint, { slot, at: now });
-    // A ledger that confirms nothing may still make blocks.
-    if (method !== STATUSES) this.#progress.note(endpoint, slot, now);
     let newest: Slot = slot;
     for (const other of this.#all) {
       const latest = other.serves ? this.#latest.get(other) : undefined;
