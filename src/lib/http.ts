@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici';
 import type { EpochMs } from './clock.ts';
 import { asError, describeError } from './errors.ts';
 
@@ -172,12 +172,10 @@ export class HttpClient {
     const options = { connections, pipelining: 1, ...timeouts, connect: bounded(connect ?? buildConnector(tls)) };
     const proxy = useProxy ? proxyFor(origin) : undefined;
     if (proxy === undefined) return new Agent(options);
-    const noProxy = fromEnvironment('no_proxy') ?? '';
     // A proxy's agent opens sockets by its own function, which it gives to the pool.
     const factory = (to: string | URL, { connect: own, ...given }: Pool.Options): Pool =>
       new Pool(to, { ...given, connect: typeof own === 'function' ? bounded(own) : own });
-    const proxies = { httpProxy: proxy.url, httpsProxy: proxy.url, noProxy, requestTls: tls, proxyTls: tls };
-    return new EnvHttpProxyAgent({ ...options, ...proxies, factory });
+    return new ProxyAgent({ ...options, uri: proxy.url, requestTls: tls, proxyTls: tls, factory });
   }
 
   /** A connection that could not be made, with the proxy named: the endpoint's own address is not what failed to answer. */

@@ -1,46 +1,35 @@
-import { DeadlineExceeded, describeError, type ErrorCode, isRecord } from '../lib/index.ts';
+import { DeadlineExceeded, describeError, isRecord } from '../lib/index.ts';
 import type { RpcFailure } from './transport.ts';
 
-/** Codes whose message consists of the endpoint, the method and the problem. */
-type EndpointErrorCode = Extract<
-  ErrorCode,
-  | 'LEDGER__UNREACHABLE'
-  | 'LEDGER__TIMEOUT'
-  | 'LEDGER__RATE_LIMITED'
-  | 'LEDGER__UNAVAILABLE'
-  | 'LEDGER__BAD_ANSWER'
-  | 'LEDGER__TOO_LARGE'
-  | 'LEDGER__NOT_YET'
-  | 'LEDGER__ACCESS_DENIED'
-  | 'LEDGER__UNSUPPORTED'
-  | 'LEDGER__REQUEST_REFUSED'
-  | 'LEDGER__NODE_ERROR'
-  | 'LEDGER__BUSY'
->;
+/**
+ * The consequences of a reply without a result: the error, and whether the endpoint should not be asked anything else for now. The next endpoint
+ * is asked in any case, because providers reuse each other's codes.
+ */
+const VERDICTS = {
+  unreachable: { code: 'LEDGER__UNREACHABLE', quarantine: true },
+  timedOut: { code: 'LEDGER__TIMEOUT', quarantine: true },
+  unavailable: { code: 'LEDGER__UNAVAILABLE', quarantine: true },
+  rateLimited: { code: 'LEDGER__RATE_LIMITED', quarantine: true },
+  denied: { code: 'LEDGER__ACCESS_DENIED', quarantine: true },
+  badAnswer: { code: 'LEDGER__BAD_ANSWER', quarantine: true },
+  tooLarge: { code: 'LEDGER__TOO_LARGE', quarantine: true },
+  busy: { code: 'LEDGER__BUSY', quarantine: false },
+  unsupported: { code: 'LEDGER__UNSUPPORTED', quarantine: false },
+  refused: { code: 'LEDGER__REQUEST_REFUSED', quarantine: false },
+  nodeError: { code: 'LEDGER__NODE_ERROR', quarantine: false },
+  behind: { code: 'LEDGER__NOT_YET', quarantine: false },
+} as const;
+export type Verdict = (typeof VERDICTS)[keyof typeof VERDICTS];
 
-/** The consequences of a reply without a result. The next endpoint is asked in any case, because providers reuse each other's codes. */
-export interface Verdict {
-  readonly code: EndpointErrorCode;
-  /** The endpoint should not be asked anything else for now. */
-  readonly quarantine: boolean;
-}
-
-const unavailable: Verdict = { code: 'LEDGER__UNAVAILABLE', quarantine: true };
-const rateLimited: Verdict = { code: 'LEDGER__RATE_LIMITED', quarantine: true };
-const denied: Verdict = { code: 'LEDGER__ACCESS_DENIED', quarantine: true };
-const badAnswer: Verdict = { code: 'LEDGER__BAD_ANSWER', quarantine: true };
-const tooLarge: Verdict = { code: 'LEDGER__TOO_LARGE', quarantine: true };
-const unsupported: Verdict = { code: 'LEDGER__UNSUPPORTED', quarantine: false };
-const refused: Verdict = { code: 'LEDGER__REQUEST_REFUSED', quarantine: false };
-const nodeError: Verdict = { code: 'LEDGER__NODE_ERROR', quarantine: false };
-export const minContextSlotVerdict: Verdict = { code: 'LEDGER__NOT_YET', quarantine: false };
+const { unavailable, denied, unsupported, refused } = VERDICTS;
+export const minContextSlotVerdict = VERDICTS.behind;
 
 const INVALID_REQUEST = -32600;
 /** Providers report a bad key with -32600 or a code of their own; only the words are common. */
 const ACCESS_WORDS = /\bunauthori[sz]ed\b|\bforbidden\b|\bapi[ -]?key\b|\byour key\b|\baccess (is )?denied\b|\bcredentials?\b/i;
 
 /** The error codes of Solana's JSON-RPC (`rpc-client-api` custom errors) and of JSON-RPC 2.0. All others are errors of the node. */
-const BY_RPC_CODE: ReadonlyMap<number | undefined, Verdict> = new Map([
+const BY_RPC_CODE: ReadonlyMap<number, Verdict> = new Map<number, Verdict>([
   [-32002, refused], // preflight failed
   [-32003, refused], // a signature does not verify
   [-32004, minContextSlotVerdict], // block not available
@@ -66,7 +55,7 @@ function byHttpStatus(status: number): Verdict {
 }
 
 export function verdictOf(reply: RpcFailure): Verdict {
-  if (isRateLimit(reply)) return rateLimited;
+  if (isRateLimit(reply)) return VERDICTS.rateLimited;
   switch (reply.kind) {
     case 'rpc-error': {
       const { code = 0, status = 200 } = reply;
@@ -75,15 +64,15 @@ export function verdictOf(reply: RpcFailure): Verdict {
       if ((byCode === undefined || code === INVALID_REQUEST) && ACCESS_WORDS.test(reply.message)) return denied;
       if (byCode !== undefined) return byCode;
       if (code >= 400 && code < 600) return byHttpStatus(code);
-      return status >= 300 ? byHttpStatus(status) : nodeError;
+      return status >= 300 ? byHttpStatus(status) : VERDICTS.nodeError;
     }
     case 'http-error':
       return byHttpStatus(reply.status);
     case 'garbled':
-      return reply.isTooLarge === true ? tooLarge : badAnswer;
+      return reply.isTooLarge === true ? VERDICTS.tooLarge : VERDICTS.badAnswer;
     case 'failed':
-      if (reply.progress === 'queued' || reply.progress === 'overflow') return { code: 'LEDGER__BUSY', quarantine: false };
-      return { code: reply.cause instanceof DeadlineExceeded ? 'LEDGER__TIMEOUT' : 'LEDGER__UNREACHABLE', quarantine: true };
+      if (reply.progress === 'queued' || reply.progress === 'overflow') return VERDICTS.busy;
+      return reply.cause instanceof DeadlineExceeded ? VERDICTS.timedOut : VERDICTS.unreachable;
   }
 }
 
