@@ -123,16 +123,19 @@ function malformed(problem: string): Envelope {
 }
 
 /** The code of a malformed answer says how it came. */
-type Transport = 'EAPI' | 'GRPC';
+const MALFORMED = {
+  http: { malformed: 'EAPI__MALFORMED', 'malformed-json': 'EAPI__MALFORMED_JSON' },
+  grpc: { malformed: 'GRPC__MALFORMED', 'malformed-json': 'GRPC__MALFORMED_JSON' },
+} as const;
+type Transport = keyof typeof MALFORMED;
 
 function requireAnswer(envelope: Envelope, by: Transport, endpoint: string): RunOutcome {
   if (envelope.kind === 'answered') return { results: envelope.results, failure: envelope.failure };
-  const code = envelope.kind === 'malformed' ? (`${by}__MALFORMED` as const) : (`${by}__MALFORMED_JSON` as const);
-  throw new AgentError(code, { endpoint, problem: envelope.problem });
+  throw new AgentError(MALFORMED[by][envelope.kind], { endpoint, problem: envelope.problem });
 }
 
 function requireUtf8(bytes: Buffer, by: Transport, endpoint: string): string {
-  if (!isUtf8(bytes)) throw new AgentError(`${by}__MALFORMED`, { endpoint, problem: 'it is not UTF-8' });
+  if (!isUtf8(bytes)) throw new AgentError(MALFORMED[by].malformed, { endpoint, problem: 'it is not UTF-8' });
   return bytes.toString('utf8');
 }
 
@@ -229,7 +232,7 @@ class HttpEapiClient implements EapiClient {
 
   async run(commands: readonly string[], signal: AbortSignal): Promise<RunOutcome> {
     const { id, body } = await this.#post(commands, signal);
-    const outcome = requireAnswer(readEnvelope(body.toString('utf8'), id, commands.length, this.counts), 'EAPI', this.#endpoint);
+    const outcome = requireAnswer(readEnvelope(body.toString('utf8'), id, commands.length, this.counts), 'http', this.#endpoint);
     if (!this.#asksForTimestamps || outcome.failure === undefined || !rejectsTimestamps(outcome.failure)) return outcome;
     this.#asksForTimestamps = false;
     return this.run(commands, signal);
@@ -237,10 +240,10 @@ class HttpEapiClient implements EapiClient {
 
   async runRaw(command: string, signal: AbortSignal): Promise<Buffer> {
     const { id, body } = await this.#post([command], signal);
-    const whole = requireUtf8(body, 'EAPI', this.#endpoint);
+    const whole = requireUtf8(body, 'http', this.#endpoint);
     const text = onlyResultText(whole, id);
     const raw = text === undefined ? undefined : rawResult(text, this.counts);
-    return raw ?? onlyResult(requireAnswer(readEnvelope(whole, id, 1, this.counts), 'EAPI', this.#endpoint), command, this.#endpoint);
+    return raw ?? onlyResult(requireAnswer(readEnvelope(whole, id, 1, this.counts), 'http', this.#endpoint), command, this.#endpoint);
   }
 
   async close(): Promise<void> {
@@ -308,7 +311,7 @@ export class GrpcEapiClient implements EapiClient {
 
   async runRaw(command: string, signal: AbortSignal): Promise<Buffer> {
     const response = await this.#ask(command, signal);
-    const raw = response.kind === 'answered' ? rawResult(requireUtf8(response.json, 'GRPC', this.#endpoint), this.counts) : undefined;
+    const raw = response.kind === 'answered' ? rawResult(requireUtf8(response.json, 'grpc', this.#endpoint), this.counts) : undefined;
     return raw ?? onlyResult(this.#outcome(response), command, this.#endpoint);
   }
 
@@ -329,8 +332,8 @@ export class GrpcEapiClient implements EapiClient {
   #outcome(response: ShowResponse): RunOutcome {
     if (response.kind === 'failed')
       return { results: [], failure: { code: response.code, problem: switchText(response.message) || NO_REASON } };
-    if (response.kind === 'malformed') return requireAnswer(response, 'GRPC', this.#endpoint);
+    if (response.kind === 'malformed') return requireAnswer(response, 'grpc', this.#endpoint);
     const json = readJson(response.json.toString('utf8'), this.counts);
-    return requireAnswer(json.kind === 'read' ? readResults([json.value]) : json, 'GRPC', this.#endpoint);
+    return requireAnswer(json.kind === 'read' ? readResults([json.value]) : json, 'grpc', this.#endpoint);
   }
 }

@@ -15,10 +15,8 @@ export function unlessMalformed<T>(read: () => T): T | undefined {
 export const TAG = {
   integer: 0x02,
   octetString: 0x04,
-  null: 0x05,
   oid: 0x06,
   sequence: 0x30,
-  ipAddress: 0x40,
   counter32: 0x41,
   gauge32: 0x42,
   timeTicks: 0x43,

@@ -6,11 +6,8 @@ import { type Oid, TAG, unlessMalformed } from './message.ts';
 import { RateLimit, type SnmpUser } from './session.ts';
 import { isSecuredBy, netSnmpUser, readV3Header, type V3Header } from './usm-filter.ts';
 
-type V3Outcome =
-  | { readonly kind: 'notification'; readonly trapOid: Oid | undefined }
-  /** The sender of informs asked for the engine, and got it. */
-  | { readonly kind: 'discovery' }
-  | { readonly kind: 'malformed' | 'refused' | 'shed' };
+/** The notification in a datagram, or what else became of it. `discovery`: the sender of informs asked for the engine, and got it. */
+export type TrapOutcome = { readonly trapOid: Oid | undefined } | 'discovery' | 'malformed' | 'refused' | 'shed';
 
 export type V3NotificationReader = ReturnType<typeof createV3NotificationReader>;
 
@@ -34,10 +31,10 @@ const SNMP_TRAP_OID = '1.3.6.1.6.3.1.1.4.1.0';
  */
 export function createV3NotificationReader({ user, clock, reply }: V3NotificationOptions) {
   const socket = new LibrarySocket(reply);
-  let last: V3Outcome = { kind: 'refused' };
-  const lastOutcome = (): V3Outcome => last;
+  /** What the library made of the last datagram; undefined where it refused it. */
+  let last: { readonly trapOid: Oid | undefined } | undefined;
   const receiver = createReceiver({ dgramModule: { createSocket: () => socket } }, (error: unknown, notification: unknown) => {
-    last = error === null || error === undefined ? { kind: 'notification', trapOid: trapOidIn(notification) } : { kind: 'refused' };
+    last = error === null || error === undefined ? { trapOid: trapOidIn(notification) } : undefined;
   });
   receiver.getAuthorizer().addUser(netSnmpUser(user));
 
@@ -55,26 +52,33 @@ export function createV3NotificationReader({ user, clock, reply }: V3Notificatio
     }
   };
 
+  /** What the library, which has a callback, makes of the datagram. */
+  const offer = (datagram: Buffer, from: RemoteInfo): typeof last => {
+    last = undefined;
+    try {
+      socket.emit('message', datagram, from);
+      return last;
+    } catch {
+      // It throws at a message that it cannot read.
+      return undefined;
+    }
+  };
+
   return {
-    receive(datagram: Buffer, from: RemoteInfo): V3Outcome {
+    receive(datagram: Buffer, from: RemoteInfo): TrapOutcome {
       const header = unlessMalformed(() => readV3Header(datagram));
-      if (header === undefined) return { kind: 'malformed' };
-      const discovers = isDiscovery(header);
-      if (!discovers && !isSecuredBy(header, user)) return { kind: 'refused' };
-      const engine = header.engineId.toString('hex');
-      if (!discovers && !mayTry(engine)) return { kind: 'shed' };
-      last = { kind: 'refused' };
-      try {
-        socket.emit('message', datagram, from);
-      } catch {
-        // The library throws at a message that it cannot read.
-        last = { kind: 'refused' };
+      if (header === undefined) return 'malformed';
+      if (isDiscovery(header)) {
+        offer(datagram, from);
+        return 'discovery';
       }
-      if (discovers) return { kind: 'discovery' };
-      const outcome = lastOutcome();
-      if (outcome.kind === 'notification') remember(engine);
+      if (!isSecuredBy(header, user)) return 'refused';
+      const engine = header.engineId.toString('hex');
+      if (!mayTry(engine)) return 'shed';
+      const outcome = offer(datagram, from);
+      if (outcome !== undefined) remember(engine);
       else if (!engines.has(engine)) forgetKeys(engine);
-      return outcome;
+      return outcome ?? 'refused';
     },
   };
 }

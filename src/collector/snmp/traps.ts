@@ -3,7 +3,7 @@ import { AgentError, type Clock, describeError, type Random } from '../../lib/in
 import { createListener, type TriggerSource } from '../triggers.ts';
 import { BerReader, decodeMessage, type Oid, TAG, unlessMalformed, type VarBind } from './message.ts';
 import { RateLimit, requireUsable, type SnmpCredentials } from './session.ts';
-import type { V3NotificationReader } from './traps-v3.ts';
+import type { TrapOutcome, V3NotificationReader } from './traps-v3.ts';
 import { compareOids } from './walk.ts';
 
 /** A trap or an inform of SNMPv2c. */
@@ -120,12 +120,8 @@ export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
   let listening: { readonly host: string; readonly port: number } | undefined;
   let v3: V3NotificationReader | undefined;
 
-  /** The notification in the datagram; the reason why it is ignored; undefined for an engine discovery. */
-  const read = (datagram: Buffer, from: RemoteInfo, socket: Socket): Pick<Notification, 'trapOid'> | keyof TrapCounts | undefined => {
-    if (v3 !== undefined) {
-      const outcome = v3.receive(datagram, from);
-      return outcome.kind === 'discovery' ? undefined : outcome.kind === 'notification' ? outcome : outcome.kind;
-    }
+  const read = (datagram: Buffer, from: RemoteInfo, socket: Socket): TrapOutcome => {
+    if (v3 !== undefined) return v3.receive(datagram, from);
     const notification = unlessMalformed(() => decodeNotification(datagram));
     if (notification === undefined) return 'malformed';
     if (notification.community !== community) return 'refused';
@@ -139,7 +135,7 @@ export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
       return;
     }
     const outcome = !rate.admits() ? 'shed' : read(datagram, from, socket);
-    if (outcome === undefined) return;
+    if (outcome === 'discovery') return;
     if (typeof outcome === 'string') {
       counts[outcome] += 1;
     } else if (outcome.trapOid === undefined || !isBgpNotification(outcome.trapOid)) {

@@ -83,7 +83,6 @@ export function netSnmpUser({ name, auth, priv }: SnmpUser): User {
 
 /** The clear part of an SNMPv3 message (RFC 3412 section 6, RFC 3414 section 2.4). Nothing of it is authenticated yet. */
 export interface V3Header {
-  readonly messageId: number;
   readonly isAuthenticated: boolean;
   readonly isEncrypted: boolean;
   /** Whether the sender wants a Report about a message that is not understood. */
@@ -127,7 +126,7 @@ export function readV3Header(datagram: Buffer): V3Header {
   if (message.expect(TAG.integer).signed() !== VERSION_3) throw new MalformedDatagram('not SNMPv3');
 
   const global = message.expect(TAG.sequence);
-  const messageId = global.expect(TAG.integer).signed();
+  global.expect(TAG.integer).signed();
   global.expect(TAG.integer).signed();
   const flags = octets(global, 1)[0] ?? 0;
   if (global.expect(TAG.integer).signed() !== USER_SECURITY_MODEL) throw new MalformedDatagram('not the user-based security model');
@@ -152,7 +151,7 @@ export function readV3Header(datagram: Buffer): V3Header {
   const data = isEncrypted ? { encrypted: message.expect(TAG.octetString).rest() } : readScopedPdu(message);
   message.finish();
   const isReportable = (flags & FLAG.reportable) !== 0;
-  return { messageId, isAuthenticated, isEncrypted, isReportable, engineId, boots, time, userName, salt, data };
+  return { isAuthenticated, isEncrypted, isReportable, engineId, boots, time, userName, salt, data };
 }
 
 /** The next element, which must be a scoped PDU, well-formed in all of its values. Throws MalformedDatagram. */

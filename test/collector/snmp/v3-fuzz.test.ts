@@ -116,7 +116,8 @@ test('of random and damaged SNMPv3 notifications only the genuine one is accepte
   const counts: Record<string, number> = {};
   for (let round = 0; round < inputs; round += 1) {
     const datagram = round % 10 === 0 ? message : spoiled(message, round, random);
-    const { kind } = reader.receive(datagram, someone);
+    const outcome = reader.receive(datagram, someone);
+    const kind = typeof outcome === 'string' ? outcome : 'notification';
     if (kind === 'notification' && !datagram.equals(message)) throw new Error(`believed ${datagram.toString('hex')}`);
     counts[kind] = (counts[kind] ?? 0) + 1;
   }
