@@ -5,7 +5,7 @@ import type { ShowRunner, SwitchSource } from '../collector.ts';
 import { DownReasons } from '../down-reasons.ts';
 import { commandError, createEapiClient, type EapiClient } from './client.ts';
 import { type EapiCredentials, type EapiTls, parseEapiEndpoint } from './http.ts';
-import { RttReader, readSummary, SUMMARY_COMMAND } from './summary.ts';
+import { readDownReasons, readRtts, readSummary, SUMMARY_COMMAND } from './summary.ts';
 
 export interface EapiSourceOptions {
   /** Its name in the configuration. */
@@ -73,8 +73,8 @@ export class EapiSource implements SwitchSource {
   readonly name: string;
   readonly #clock: Clock;
   readonly #connection: EapiConnection;
-  readonly #rtts: RttReader;
   readonly #downReasons: DownReasons;
+  /** How many neighbors the last poll found so. */
   #established = 0;
 
   constructor({ name = 'eapi', clock, maxAnswerBytes = MAX_ANSWER_BYTES, ...access }: EapiSourceOptions) {
@@ -82,8 +82,6 @@ export class EapiSource implements SwitchSource {
     this.#clock = clock;
     this.#downReasons = new DownReasons({ clock, most: REASONS_PER_POLL });
     this.#connection = new EapiConnection({ ...access, maxAnswerBytes });
-    const { endpoint, client } = this.#connection;
-    this.#rtts = new RttReader({ endpoint, client, established: () => this.#established });
   }
 
   collect(signal: AbortSignal): Promise<NeighborSnapshot> {
@@ -100,7 +98,7 @@ export class EapiSource implements SwitchSource {
       throw commandError(endpoint, SUMMARY_COMMAND, failure ?? { code: 0, problem: 'no result' });
     const { vrfs, established } = readSummary(result, { endpoint, source: this.name, switchTime });
     this.#established = established;
-    const read = (neighbors: readonly NeighborKey[], inner: AbortSignal) => this.#rtts.readDownReasons(neighbors, inner);
+    const read = (neighbors: readonly NeighborKey[], inner: AbortSignal) => readDownReasons(this.#connection, neighbors, inner);
     return { vrfs: await this.#downReasons.addTo(vrfs, read, signal), takenAt };
   }
 
@@ -109,7 +107,7 @@ export class EapiSource implements SwitchSource {
   }
 
   readRtts(neighbors: readonly NeighborKey[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>> {
-    return this.#connection.use(signal, (inner) => this.#rtts.read(neighbors, inner));
+    return this.#connection.use(signal, (inner) => readRtts(this.#connection, neighbors, this.#established, inner));
   }
 
   close(): Promise<void> {

@@ -190,11 +190,10 @@ function readRtt(microseconds: unknown): Nanoseconds | undefined {
   return nanoseconds(Math.round(microseconds) * 1_000);
 }
 
-interface RttReaderOptions {
+/** A client, and the switch's name in messages. */
+interface Switch {
   readonly endpoint: string;
   readonly client: Pick<EapiClient, 'run'>;
-  /** How many neighbors the last poll found Established. */
-  readonly established: () => number;
 }
 
 const ALL_NEIGHBORS_COMMAND = 'show ip bgp neighbors vrf all';
@@ -211,55 +210,56 @@ const MAX_FAILED_COMMANDS = 20;
  *
  *   [a b c d] ──► a, b answered, c failed ──► [d] ──► answered
  *
- * When more than half of what is Established is asked for, one command for all of it costs the switch less.
+ * When more than half of what is Established is asked for, one command for all of it costs the switch less. `established`: how many neighbors the
+ * last poll found so.
  */
-export class RttReader {
-  readonly #options: RttReaderOptions;
-
-  constructor(options: RttReaderOptions) {
-    this.#options = options;
+export async function readRtts(
+  from: Switch,
+  neighbors: readonly NeighborKey[],
+  established: number,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Nanoseconds>> {
+  const askable = new Map(neighbors.filter(isAskable).map((key) => [neighborKeyText(key), key]));
+  const wanted: ReadonlySet<string> = new Set(askable.keys());
+  const rtts = new Map<string, Nanoseconds>();
+  const collect = (result: JsonObject): void => collectRtts(result, wanted, rtts);
+  if (wanted.size * 2 > established && established <= MAX_NEIGHBORS_OF_ONE_COMMAND && wanted.size > 0) {
+    const { results, failure } = await from.client.run([ALL_NEIGHBORS_COMMAND], signal);
+    results.forEach(collect);
+    if (failure === undefined) return rtts;
   }
+  await readEach(from, [...askable.values()], collect, signal);
+  return rtts;
+}
 
-  async read(neighbors: readonly NeighborKey[], signal: AbortSignal): Promise<ReadonlyMap<string, Nanoseconds>> {
-    const askable = new Map(neighbors.filter(isAskable).map((key) => [neighborKeyText(key), key]));
-    const wanted: ReadonlySet<string> = new Set(askable.keys());
-    const rtts = new Map<string, Nanoseconds>();
-    if (wanted.size === 0) return rtts;
-    const established = this.#options.established();
-    if (wanted.size * 2 > established && established <= MAX_NEIGHBORS_OF_ONE_COMMAND && (await this.#readAll(wanted, rtts, signal)))
-      return rtts;
-    await this.#readEach([...askable.values()], (result) => collectRtts(result, wanted, rtts), signal);
-    return rtts;
-  }
+/** Why these neighbors are down, by `neighborKeyText`. */
+export async function readDownReasons(
+  from: Switch,
+  neighbors: readonly NeighborKey[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const reasons = new Map<string, string>();
+  await readEach(from, neighbors.filter(isAskable), (result) => collectDownReasons(result, reasons), signal);
+  return reasons;
+}
 
-  /** Why these neighbors are down, by `neighborKeyText`. */
-  async readDownReasons(neighbors: readonly NeighborKey[], signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
-    const reasons = new Map<string, string>();
-    await this.#readEach(neighbors.filter(isAskable), (result) => collectDownReasons(result, reasons), signal);
-    return reasons;
-  }
-
-  /** False when the switch did not run the one command, and each neighbor has to be asked for. */
-  async #readAll(wanted: ReadonlySet<string>, rtts: Map<string, Nanoseconds>, signal: AbortSignal): Promise<boolean> {
-    const { results, failure } = await this.#options.client.run([ALL_NEIGHBORS_COMMAND], signal);
-    for (const result of results) collectRtts(result, wanted, rtts);
-    return failure === undefined;
-  }
-
-  async #readEach(keys: readonly NeighborKey[], onResult: (result: JsonObject) => void, signal: AbortSignal): Promise<void> {
-    const { endpoint, client } = this.#options;
-    let failures = 0;
-    for (let next = 0; next < keys.length && failures <= MAX_FAILED_COMMANDS; ) {
-      const commands = keys.slice(next, next + NEIGHBORS_PER_REQUEST).map(neighborCommand);
-      const { results, failure } = await client.run(commands, signal);
-      for (const result of results) onResult(result);
-      next += results.length;
-      if (failure === undefined) continue;
-      if (!concernsOneCommand(failure)) throw commandError(endpoint, commands[results.length] ?? ALL_NEIGHBORS_COMMAND, failure);
-      // The failed command ended the request: those after it are asked for again, without it.
-      next += 1;
-      failures += 1;
-    }
+async function readEach(
+  { endpoint, client }: Switch,
+  keys: readonly NeighborKey[],
+  onResult: (result: JsonObject) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let failures = 0;
+  for (let next = 0; next < keys.length && failures <= MAX_FAILED_COMMANDS; ) {
+    const commands = keys.slice(next, next + NEIGHBORS_PER_REQUEST).map(neighborCommand);
+    const { results, failure } = await client.run(commands, signal);
+    results.forEach(onResult);
+    next += results.length;
+    if (failure === undefined) continue;
+    if (!concernsOneCommand(failure)) throw commandError(endpoint, commands[results.length] ?? ALL_NEIGHBORS_COMMAND, failure);
+    // The failed command ended the request: those after it are asked for again, without it.
+    next += 1;
+    failures += 1;
   }
 }
 
