@@ -6,19 +6,20 @@ import {
   type AccountInfo,
   asCount,
   type ListedTransaction,
+  type OwnedAccounts,
   readAccounts,
   readBalance,
   readBlockhash,
   readBlockTime,
   readEpochInfo,
   readListed,
+  readOwnedAccounts,
   readSimulation,
   readStatuses,
   readStored,
-  readUserAccounts,
+  requireUserOf,
   type SimulationResult,
   type StoredTransaction,
-  type UserAccounts,
 } from './responses.ts';
 import { readSendReply, type SendAttempts, type SendOutcome } from './send-outcome.ts';
 import { medianSlotTime, readPerformanceSamples, type SlotProgress } from './slots.ts';
@@ -72,7 +73,7 @@ function askOne<T>(endpoints: Endpoints, method: string, params: readonly unknow
 }
 
 function createAgentMethods(endpoints: Endpoints, programId: Address) {
-  let lastUsers: UserAccounts['accounts'] = new Map();
+  let lastUsers: OwnedAccounts['accounts'] = new Map();
 
   return {
     /**
@@ -83,8 +84,8 @@ function createAgentMethods(endpoints: Endpoints, programId: Address) {
       device: Address,
       { minContextSlot }: { readonly minContextSlot?: Slot },
       signal: AbortSignal,
-    ): Promise<UserAccounts> {
-      const query = { programId, device };
+    ): Promise<OwnedAccounts> {
+      const checkUser = requireUserOf(device);
       const config = {
         encoding: 'base64',
         commitment: COMMITMENT,
@@ -94,7 +95,11 @@ function createAgentMethods(endpoints: Endpoints, programId: Address) {
       };
       const request = { method: 'getProgramAccounts', params: [programId, config] };
       const users = await endpoints.onOne(async (endpoint, inner) => {
-        const answer = await endpoint.ask(request, (result, name) => readUserAccounts(result, name, query, lastUsers), inner);
+        const answer = await endpoint.ask(
+          request,
+          (result, name) => readOwnedAccounts(result, { endpoint: name, programId }, checkUser, lastUsers),
+          inner,
+        );
         requireSlot(answer.slot, minContextSlot, endpoint, request.method);
         return answer;
       }, signal);

@@ -201,57 +201,62 @@ export function readSimulated(value: Readonly<Record<string, unknown>>): Omit<Si
   return { err: readTransactionError(value.err), logs, unitsConsumed: units == null ? undefined : asCount(units, 'unitsConsumed') };
 }
 
-const KEY_LENGTH = 32;
-
-export interface UserAccounts {
+/** Accounts of a program, all of one slot. */
+export interface OwnedAccounts {
   readonly slot: Slot;
   readonly accounts: ReadonlyMap<Address, Uint8Array>;
 }
 
 /**
- * Reads getProgramAccounts (base64, withContext) by hand: the usual decoders block the event loop for 150 ms at 3,600 accounts. Anything but a
- * User of this device and program is an error that names the account, because an endpoint that sends one wrong account cannot be trusted to
- * have sent all the right ones.
+ * Reads getProgramAccounts (base64, withContext) by hand: the usual decoders block the event loop for 150 ms at 3,600 accounts. An account of
+ * another program, or one that `check` throws Malformed for, is an error that names it: an endpoint that sends one wrong account cannot be
+ * trusted to have sent all the right ones.
  *
  * `known`: the addresses of the answer before; checking base58 is half of the work.
  */
-export function readUserAccounts(
+export function readOwnedAccounts(
   result: unknown,
-  endpoint: string,
-  { programId, device }: { readonly programId: Address; readonly device: Address },
-  known: ReadonlyMap<Address, unknown>,
-): UserAccounts {
+  { endpoint, programId }: { readonly endpoint: string; readonly programId: Address },
+  check: (data: Buffer) => void = () => undefined,
+  known: ReadonlyMap<Address, unknown> = new Map(),
+): OwnedAccounts {
   const { slot, value } = asSlotted(result);
-  const deviceKey = addressBytes(device);
   const accounts = new Map<Address, Uint8Array>();
   const isKnown = (text: unknown): text is Address => known.has(text as Address);
   for (const entry of asArray(value, 'the list of accounts')) {
-    const pubkey = isRecord(entry) ? entry.pubkey : undefined;
+    const { pubkey, account } = isRecord(entry) ? entry : ({} as Readonly<Record<string, unknown>>);
     if (!isKnown(pubkey) && !isAddress(pubkey)) throw new Malformed('an account without an address');
-    const data = readUserData(entry, programId, deviceKey);
-    if (typeof data === 'string') throw new AgentError('LEDGER__BAD_ACCOUNT', { endpoint, account: pubkey, problem: data });
-    if (accounts.has(pubkey)) throw new AgentError('LEDGER__BAD_ACCOUNT', { endpoint, account: pubkey, problem: 'it is listed twice' });
-    accounts.set(pubkey, data);
+    try {
+      const data = ownedData(account, programId);
+      check(data);
+      if (accounts.has(pubkey)) throw new Malformed('it is listed twice');
+      accounts.set(pubkey, data);
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+      throw new AgentError('LEDGER__BAD_ACCOUNT', { endpoint, account: pubkey, problem: error.message });
+    }
   }
   return { slot, accounts };
 }
 
-/** The bytes of one User, or the problem with it. */
-function readUserData(entry: unknown, programId: Address, deviceKey: Uint8Array): Uint8Array | string {
-  const account = isRecord(entry) ? entry.account : undefined;
-  if (!isRecord(account)) return 'it has no account';
-  if (account.owner !== programId) return `it belongs to ${isAddress(account.owner) ? account.owner : 'no program'}, not to ${programId}`;
-  let data: Buffer;
-  try {
-    data = asBase64Data(account.data, 'its data');
-  } catch (error) {
-    if (error instanceof Malformed) return error.message;
-    throw error;
-  }
-  if (data.length < USER_DEVICE_OFFSET + KEY_LENGTH) return `its ${data.length} bytes are too few for a user`;
-  if (data[0] !== AccountType.user) return `it is of type ${data[0]}, not a user`;
-  const differs = data.compare(deviceKey, 0, KEY_LENGTH, USER_DEVICE_OFFSET, USER_DEVICE_OFFSET + KEY_LENGTH) !== 0;
-  return differs ? 'it is a user of another device' : data;
+function ownedData(account: unknown, programId: Address): Buffer {
+  if (!isRecord(account)) throw new Malformed('it has no account');
+  const { owner, data } = account;
+  if (owner !== programId) throw new Malformed(`it belongs to ${isAddress(owner) ? owner : 'no program'}, not to ${programId}`);
+  return asBase64Data(data, 'its data');
+}
+
+const KEY_LENGTH = 32;
+
+/** The check that an account is a User of this device. */
+export function requireUserOf(device: Address): (data: Buffer) => void {
+  const key = addressBytes(device);
+  return (data) => {
+    if (data.length < USER_DEVICE_OFFSET + KEY_LENGTH) throw new Malformed(`its ${data.length} bytes are too few for a user`);
+    if (data[0] !== AccountType.user) throw new Malformed(`it is of type ${data[0]}, not a user`);
+    if (data.compare(key, 0, KEY_LENGTH, USER_DEVICE_OFFSET, USER_DEVICE_OFFSET + KEY_LENGTH) !== 0)
+      throw new Malformed('it is a user of another device');
+  };
 }
 
 /** One transaction in the history of an address. */

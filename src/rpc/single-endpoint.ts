@@ -1,8 +1,8 @@
 import { AgentError, type Clock, isAgentError } from '../lib/index.ts';
-import { AccountDataError, type Address, isAddress, readUsers, ServiceabilityError, type UsersAnswer } from '../serviceability/index.ts';
+import { AccountDataError, type Address, readUsers, ServiceabilityError, type UsersAnswer } from '../serviceability/index.ts';
 import { EndpointError, resultOf } from './endpoint.ts';
 import { readGenesisHash } from './failover.ts';
-import { asArray, asBase64Data, asCount, asRecord, asSlotted, Malformed, readEpochInfo } from './responses.ts';
+import { asCount, asRecord, readEpochInfo, readOwnedAccounts } from './responses.ts';
 import { createJsonRpc, type EndpointUrl, parseEndpointUrls } from './transport.ts';
 
 /** For the few requests of a command, one of which may be for all users of the network: 11,000 of them have 150,000 values. */
@@ -76,24 +76,13 @@ export type ProgramAccounts = Awaited<ReturnType<typeof readProgramAccounts>>;
 
 /**
  * Every account of the program in one answer (getProgramAccounts without a filter: about 4 MB for mainnet-beta), from the first endpoint that succeeds.
- * The answer may have 16 MB. Throws like readNetworkUsers; an account that is malformed or belongs to another program spoils the answer.
+ * The answer may have 16 MB. Throws like readNetworkUsers; LEDGER__BAD_ACCOUNT for an answer with an account that is malformed or
+ * belongs to another program.
  */
 export function readProgramAccounts({ endpoints, programId }: NetworkUsersQuery, signal: AbortSignal) {
   const params = [programId, { ...CONFIRMED, encoding: 'base64', withContext: true }];
-  const read = (result: unknown) => {
-    const { slot, value } = asSlotted(result);
-    const accounts = new Map<Address, Uint8Array>();
-    for (const entry of asArray(value, 'the list of accounts')) {
-      const { pubkey, account } = asRecord(entry, 'an account');
-      if (!isAddress(pubkey)) throw new Malformed('an account without an address');
-      const { owner, data } = asRecord(account, `account ${pubkey}`);
-      if (owner !== programId) throw new Malformed(`account ${pubkey} has another owner than the program`);
-      if (accounts.has(pubkey)) throw new Malformed(`account ${pubkey} is listed twice`);
-      accounts.set(pubkey, asBase64Data(data, `the data of ${pubkey}`));
-    }
-    return { slot, accounts };
-  };
   const ofEndpoint = async (endpoint: SingleEndpoint) => {
+    const read = (result: unknown) => readOwnedAccounts(result, { endpoint: endpoint.name, programId });
     const genesisHash = await endpoint.genesisHash(signal);
     return { ...(await endpoint.ask('getProgramAccounts', params, read, signal)), genesisHash };
   };

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readUserAccounts } from '../../src/rpc/responses.ts';
+import { readOwnedAccounts, requireUserOf } from '../../src/rpc/responses.ts';
 import { addressOf, encodeUser, slot } from '../../src/serviceability/index.ts';
 import { accountEntry, calm, DEVICE, key, PROGRAM, rpcOver, slotted, type TestRpc, userEntry, userOf } from './builders.ts';
 import { type FakeEndpoint, fakeEndpoint } from './fake-endpoint.ts';
@@ -116,6 +116,6 @@ test('4,096 accounts are read', () => {
     new DataView(bytes.buffer).setUint16(30, index);
     return accountEntry(addressOf(bytes), encodeUser(userOf({ tunnelId: 500 + index })));
   });
-  const query = { programId: PROGRAM, device: DEVICE };
-  expect(readUserAccounts({ context: { slot: 1 }, value: entries }, 'a', query, new Map()).accounts.size).toBe(4_096);
+  const from = { endpoint: 'a', programId: PROGRAM };
+  expect(readOwnedAccounts({ context: { slot: 1 }, value: entries }, from, requireUserOf(DEVICE)).accounts.size).toBe(4_096);
 });
