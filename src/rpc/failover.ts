@@ -9,7 +9,7 @@ import {
   systemClock,
   withDeadline,
 } from '../lib/index.ts';
-import { isAddress, type Slot } from '../serviceability/index.ts';
+import type { Slot } from '../serviceability/index.ts';
 import {
   type AskedEndpoint,
   Endpoint,
@@ -19,7 +19,7 @@ import {
   RateLimitedRpc,
   type RateLimiterCounts,
 } from './endpoint.ts';
-import { Malformed, readEpochInfo } from './responses.ts';
+import { readEpochInfo, readGenesisHash } from './responses.ts';
 import { type SlotProgress, SlotProgressWatch } from './slots.ts';
 import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve, SEND, STATUSES } from './transport.ts';
 
@@ -354,12 +354,6 @@ class ClusterCheck {
       throw new EndpointError(error, 'cluster', { recheck: this.#identify(reference) });
     };
   }
-}
-
-/** getGenesisHash: 32 bytes of base58. */
-export function readGenesisHash(result: unknown): string {
-  if (!isAddress(result)) throw new Malformed('the genesis hash is not 32 bytes of base58');
-  return result;
 }
 
 /** More slots than this behind another endpoint, and the answers are too old to decide by. */

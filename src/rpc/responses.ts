@@ -116,6 +116,12 @@ export function readEpochInfo(result: unknown): { readonly slot: Slot; readonly 
   return { slot: slot(asCount(info.absoluteSlot, 'absoluteSlot')), blockHeight: BigInt(asCount(info.blockHeight, 'blockHeight')) };
 }
 
+/** getGenesisHash: 32 bytes of base58. */
+export function readGenesisHash(result: unknown): string {
+  if (!isAddress(result)) throw new Malformed('the genesis hash is not 32 bytes of base58');
+  return result;
+}
+
 /** getLatestBlockhash. */
 export function readBlockhash(result: unknown): { readonly slot: Slot; readonly blockhash: string; readonly lastValidBlockHeight: bigint } {
   const { slot: at, value } = asSlotted(result);

@@ -1,8 +1,7 @@
 import { AgentError, type Clock, isAgentError } from '../lib/index.ts';
 import { AccountDataError, type Address, readUsers, ServiceabilityError, type UsersAnswer } from '../serviceability/index.ts';
 import { EndpointError, resultOf } from './endpoint.ts';
-import { readGenesisHash } from './failover.ts';
-import { asCount, asRecord, readEpochInfo, readOwnedAccounts } from './responses.ts';
+import { asCount, asRecord, readEpochInfo, readGenesisHash, readOwnedAccounts } from './responses.ts';
 import { createJsonRpc, type EndpointUrl, parseEndpointUrls } from './transport.ts';
 
 /** For the few requests of a command, one of which may be for all users of the network: 11,000 of them have 150,000 values. */
