@@ -47,6 +47,7 @@ export function parseCommandLine(
 ): ParsedCommandLine {
   const { version } = io;
   const args = joinNegativeValues(given, commands);
+  refuseTakenNames(args);
   refuseOddSwitches(args, commands);
   const showAll = args.includes('--show-settings');
   let printed = '';
@@ -170,7 +171,7 @@ function parseOrCatch(parse: () => Parsed): Chosen {
 /** `user create` of `user create --help`, as a command of its own. */
 function verbIn([first, second]: readonly string[], commands: readonly Command[]): Omit<Command, 'prepare'> | undefined {
   const command = commands.find(({ name }) => name === first);
-  const verb = command?.verbs?.[second ?? ''];
+  const verb = Object.entries(command?.verbs ?? {}).find(([name]) => name === second)?.[1];
   if (command === undefined || verb === undefined) return undefined;
   const { takes, describe, examples } = verb;
   // The help of all verbs says whose option it is.
@@ -258,6 +259,14 @@ function joinNegativeValues(args: readonly string[], commands: readonly Command[
     else joined.push(arg);
   }
   return joined;
+}
+
+/** Names that yargs uses in the object of the options, and those that every object inherits: `--_` and `--constructor` break it. */
+const isTakenByYargs = (name: string): boolean => name === '_' || name === '$0' || name in Object.prototype;
+
+function refuseTakenNames(args: readonly string[]): void {
+  const name = args.map((arg) => /^--?([^=]+)/.exec(arg)?.[1] ?? '').find(isTakenByYargs);
+  if (name !== undefined) throw usage(`unknown option --${name}`);
 }
 
 /** yargs reads `--dry-run=no` as false, and a run that was meant to be dry would write. */

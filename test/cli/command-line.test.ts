@@ -157,6 +157,12 @@ describe('bad usage ends with 2 and one line that names what was meant', () => {
     [['start', '--users', '-1k'], '--users: expected a whole number from 0 to 4096, got "-1k"'],
     [['demo', '--', '-1s'], 'demo: unexpected argument "-1s"; options begin with --'],
     [['run', '-1s'], 'unknown option -1s'],
+    ...['__proto__', 'constructor', 'toString', 'hasOwnProperty', '_', '$0'].flatMap((name): readonly [string[], string][] => [
+      [['run', `--${name}`], `unknown option --${name}`],
+      [['run', `--${name}=1`], `unknown option --${name}`],
+      [[`--${name}`, 'run'], `unknown option --${name}`],
+      [[name, '--', 'x'], `unknown command "${name}"`],
+    ]),
     [['--', 'run'], 'the command comes before the first --'],
     [['run', ''], 'run: unexpected argument ""; options begin with --'],
     [['--hlep'], 'unknown option --hlep, did you mean "--help"?'],
@@ -217,6 +223,13 @@ describe('help and version', () => {
         const { exitCode, stdout } = await printed((io) => run([...words, '--help'], io), columns);
         expect([words, exitCode, Math.max(...stdout.split('\n').map(({ length }) => length)) <= columns]).toEqual([words, 0, true]);
       }
+    }
+  });
+
+  test('help of a word that names no verb is that of its command', async () => {
+    for (const word of ['nope', 'constructor', '__proto__']) {
+      const { exitCode, stdout } = await printed((io) => runLocalnetCommandLine(['user', word, '--help'], io));
+      expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^dzd-localnet user \[VERB…\]/)]);
     }
   });
 
