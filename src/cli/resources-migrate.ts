@@ -9,9 +9,9 @@ import {
   type MigrationPlan,
   type Misfit,
   type MisfitKind,
+  type NetworkAccounts,
   NO_ID_SLOT,
   NO_SLOT,
-  type PlannedInstruction,
   planInstructions,
   planMigration,
   planSteps,
@@ -55,49 +55,54 @@ export async function apply({ options, config, io, rpc, read }: ResourcesContext
   const file = options.planFile ?? '';
   const { programId } = config.ledger;
   const wanted = readPlan(file);
+  const planOf = (network: NetworkAccounts): MigrationPlan => planMigration(network, { dzIpReservedStart: wanted.dzIpReservedStart });
   const signer = options.execute || config.keypair !== undefined ? loadSigner(config, 'migrate apply') : undefined;
   const before = await read();
-  if (wanted.genesisHash !== before.genesisHash || wanted.programId !== programId)
-    throw new AgentError('RESOURCES__WRONG_NETWORK', {
-      file,
-      planned: `genesis hash ${wanted.genesisHash}, program ${wanted.programId}`,
-      actual: `genesis hash ${before.genesisHash}, program ${programId}`,
-    });
-  const rest = remainder(wanted, before, file);
-  if (signer !== undefined && before.network.globalState?.foundationAllowlist.includes(signer.address) !== true)
+  requireSameNetwork(wanted, { programId, genesisHash: before.genesisHash }, file);
+  const rest = planOf(before.network);
+  requirePlanned(rest, wanted, file);
+  const foundation = before.network.globalState?.foundationAllowlist ?? [];
+  if (signer !== undefined && !foundation.includes(signer.address))
     throw new AgentError('RESOURCES__NOT_ALLOWED', { signer: signer.address });
+
+  // Without a key, the transactions of one that is allowed: their number depends on it.
+  const authority = signer?.address ?? foundation[0] ?? programId;
+  const planned = planInstructions(rest, { programId, authority });
+  const groups = [2, 3, 4].map((phase) => planned.filter((each) => each.phase === phase));
+  const transactions = groups.reduce((sum, group) => sum + packTransactions(group, authority).length, 0);
   const steps = stepsOf(rest);
   const done = planSteps(wanted).size - planSteps(rest).size;
-  // Without a key, the transactions of one that is allowed: their number depends on it.
-  const authority = signer?.address ?? before.network.globalState?.foundationAllowlist[0] ?? programId;
-  const planned = planInstructions(rest, { programId, authority });
-  const groups = [2, 3, 4].map((phase) => planned.filter((each: PlannedInstruction) => each.phase === phase));
-  const transactions = groups.reduce((sum, group) => sum + packTransactions(group, authority).length, 0);
   const summary = { file, slot: before.slot, ...steps, done, transactions, misfits: rest.misfits.length };
+  const isJson = options.output === 'json';
   if (!options.execute || signer === undefined) {
-    if (options.output === 'json') io.stdout.write(jsonLine({ event: 'dry-run', ...summary }));
-    else
-      io.stdout.write(
-        `${describeSteps(steps)}; ${count(done, 'step is', 'steps are')} done or void\n${transactions === 0 ? 'nothing remains' : `${count(transactions, 'transaction')} would be sent; nothing was sent: repeat with --execute`}\n`,
-      );
+    const sends =
+      transactions === 0
+        ? 'nothing remains'
+        : `${count(transactions, 'transaction')} would be sent; nothing was sent: repeat with --execute`;
+    const text = `${describeSteps(steps)}; ${count(done, 'step is', 'steps are')} done or void\n${sends}\n`;
+    io.stdout.write(isJson ? jsonLine({ event: 'dry-run', ...summary }) : text);
     return 0;
   }
-  const stillNeeded = createStepCheck(async () => {
-    const { network } = await read();
-    return planInstructions(planMigration(network, { dzIpReservedStart: wanted.dzIpReservedStart }), { programId, authority });
-  });
+
+  const stillNeeded = createStepCheck(async () => planInstructions(planOf((await read()).network), { programId, authority }));
   const sent = await sendWithProgress({ rpc, signer, groups, stillNeeded }, io);
   if (sent === undefined) return 1;
   const after = await readFrom(sent.newestSlot, read, io.signal);
-  const left = stepsOf(planMigration(after.network, { dzIpReservedStart: wanted.dzIpReservedStart }));
+  const left = stepsOf(planOf(after.network));
   if (left.total > 0) throw new AgentError('RESOURCES__INCOMPLETE', { problem: `${describeSteps(left)} remain` });
-  if (options.output === 'json') io.stdout.write(jsonLine({ event: 'applied', ...summary, confirmed: sent.confirmed, slot: after.slot }));
-  else
-    io.stdout.write(
-      `${describeSteps(steps)}; ${count(done, 'step was', 'steps were')} done or void\n${count(sent.confirmed, 'transaction')} confirmed; verified at slot ${after.slot}: nothing remains. Check with \`dzd-telemetry resources audit\`.\n`,
-    );
+  const verified = `verified at slot ${after.slot}: nothing remains. Check with \`dzd-telemetry resources audit\`.`;
+  const text = `${describeSteps(steps)}; ${count(done, 'step was', 'steps were')} done or void\n${count(sent.confirmed, 'transaction')} confirmed; ${verified}\n`;
+  io.stdout.write(isJson ? jsonLine({ event: 'applied', ...summary, confirmed: sent.confirmed, slot: after.slot }) : text);
   return 0;
 }
+
+function requireSameNetwork(planned: NetworkName, actual: NetworkName, file: string): void {
+  if (planned.genesisHash === actual.genesisHash && planned.programId === actual.programId) return;
+  const nameOf = ({ genesisHash, programId }: NetworkName): string => `genesis hash ${genesisHash}, program ${programId}`;
+  throw new AgentError('RESOURCES__WRONG_NETWORK', { file, planned: nameOf(planned), actual: nameOf(actual) });
+}
+
+type NetworkName = Readonly<Record<'genesisHash' | 'programId', string>>;
 
 const READ_TRIES = 40;
 const READ_PAUSE_MS = 500;
@@ -129,17 +134,16 @@ async function readFrom(least: bigint | undefined, read: ResourcesContext['read'
   }
 }
 
-/** What remains of the plan. Throws RESOURCES__PLAN_STALE when the network needs anything that the plan has not. */
-function remainder(wanted: PlanFile, { network }: NetworkReading, file: string): MigrationPlan {
-  const now = planMigration(network, { dzIpReservedStart: wanted.dzIpReservedStart });
+/** Throws RESOURCES__PLAN_STALE when the network needs anything now that the plan file has not. */
+function requirePlanned(now: MigrationPlan, wanted: PlanFile, file: string): void {
   const planned = planSteps(wanted);
-  const unplanned = [...planSteps(now)].filter((step) => !planned.has(step));
-  if (unplanned[0] === undefined) return now;
-  const others = unplanned.length === 1 ? '' : `, and ${unplanned.length - 1} more`;
+  const [unplanned, ...others] = [...planSteps(now)].filter((step) => !planned.has(step));
+  if (unplanned === undefined) return;
+  const more = others.length === 0 ? '' : `, and ${others.length} more`;
   throw new AgentError('RESOURCES__PLAN_STALE', {
     file,
     slot: wanted.slot,
-    problem: `the network has changed, and now it also needs: ${unplanned[0]}${others}`,
+    problem: `the network has changed, and now it also needs: ${unplanned}${more}`,
   });
 }
 
@@ -161,7 +165,7 @@ const describeSteps = ({ extensions, slots, backfills }: Steps): string =>
 /** So many misfits of a kind are shown; the plan file has all. */
 const SHOWN_A_KIND = 5;
 
-function misfitLines(misfits: readonly Misfit[], network: NetworkReading['network']): readonly string[] {
+function misfitLines(misfits: readonly Misfit[], network: NetworkAccounts): readonly string[] {
   const kinds = [...new Set(misfits.map(({ kind }) => kind))];
   return kinds.flatMap((kind: MisfitKind) => {
     const all = misfits.filter((misfit) => misfit.kind === kind);
