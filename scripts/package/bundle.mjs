@@ -150,7 +150,7 @@ const PARTS = {
     Dispatcher.prototype.connect = connect;
     export { Dispatcher };
     export { default as Agent } from 'undici/lib/dispatcher/agent.js';
-    export { default as EnvHttpProxyAgent } from 'undici/lib/dispatcher/env-http-proxy-agent.js';
+    export { default as ProxyAgent } from 'undici/lib/dispatcher/proxy-agent.js';
     export { default as Pool } from 'undici/lib/dispatcher/pool.js';
     export { default as buildConnector } from 'undici/lib/core/connect.js';`,
   'prom-client': `
