@@ -1,4 +1,4 @@
-import { mkdtemp, rmdir, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createAgentEvents } from '../agent/events.ts';
 import { openAgent, openCollect, openTrigger } from '../agent/from-config.ts';
@@ -204,16 +204,26 @@ async function checkServer(url: string, config: AgentConfig, clock: Clock, signa
 
 /** The sink creates a missing folder. Only an attempt shows whether that is possible: below /proc even root cannot, whatever the permissions say. */
 async function checkFolder(directory: string): Promise<Finding> {
-  const remedy = 'set snapshots.directory to another folder, or let the user of this process write to it';
+  const remedy = 'set snapshots.directory to another folder, or make this one writable for the user of this process, with space left';
   const existing = await stat(directory).catch(() => undefined);
   if (existing !== undefined && !existing.isDirectory()) return fail(`${directory} is not a folder`, remedy);
   const place = await nearestFolder(directory);
   try {
-    await rmdir(await mkdtemp(join(place, '.dzd-telemetry-check-')));
+    await tryToStore(place);
   } catch (error) {
-    return fail(`nothing can be created in ${place}: ${describeError(error)}`, remedy);
+    return fail(`nothing can be stored in ${place}: ${describeError(error)}`, remedy);
   }
   return ok(`${directory} ${existing === undefined ? 'will be created' : 'is writable'}`);
+}
+
+/** Stores as much as a full disk refuses. */
+async function tryToStore(place: string): Promise<void> {
+  const folder = await mkdtemp(join(place, '.dzd-telemetry-check-'));
+  try {
+    await writeFile(join(folder, 'probe'), Buffer.alloc(4_096));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 async function nearestFolder(path: string): Promise<string> {
