@@ -1,7 +1,6 @@
-import { createDecipheriv } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { EventEmitter } from 'node:events';
-import { Authentication, AuthProtocols, Encryption, PrivProtocols, SecurityLevel, type User } from 'net-snmp';
+import { AuthProtocols, Encryption, PrivProtocols, SecurityLevel, type User } from 'net-snmp';
 import { BerReader, MalformedDatagram, readPdu, TAG, unlessMalformed } from './message.ts';
 import type { SnmpAuthProtocol, SnmpPrivProtocol, SnmpUser } from './session.ts';
 
@@ -181,30 +180,15 @@ function octets(reader: BerReader, longest: number): Buffer {
  */
 function decrypted(encrypted: Buffer, { engineId, boots, time, salt }: V3Header, { auth, priv }: SnmpUser): Buffer | undefined {
   if (auth === undefined || priv === undefined) return undefined;
-  const algorithm = Encryption.algorithms[PRIV[priv.protocol]];
-  const key = algorithm.localizationAlgorithm(algorithm, AUTH[auth.protocol], priv.password, engineId);
+  const protocol = PRIV[priv.protocol];
+  const { decryptPdu } = Encryption.algorithms[protocol];
+  // The library's types expect an algorithm where its code reads the engine.
+  const engine = { engineID: engineId, engineBoots: boots, engineTime: time } as unknown as Parameters<typeof decryptPdu>[5];
   try {
-    const iv =
-      priv.protocol === 'des'
-        ? desVector(Authentication.passwordToKey(AUTH[auth.protocol], priv.password, engineId), salt)
-        : aesVector(boots, time, salt);
-    return createDecipheriv(algorithm.CRYPTO_ALGORITHM, key, iv).setAutoPadding(false).update(encrypted);
+    return decryptPdu(encrypted, protocol, salt, priv.password, AUTH[auth.protocol], engine);
   } catch {
     return undefined;
   }
-}
-
-/** RFC 3826 section 3.1.2.1. */
-function aesVector(boots: number, time: number, salt: Buffer): Buffer {
-  const clock = Buffer.alloc(8);
-  clock.writeUInt32BE(boots, 0);
-  clock.writeUInt32BE(time, 4);
-  return Buffer.concat([clock, salt]);
-}
-
-/** RFC 3414 section 8.1.1.1: the salt XOR the key's second half. */
-function desVector(key: Buffer, salt: Buffer): Buffer {
-  return Buffer.from(salt.map((octet, position) => octet ^ (key[8 + position] ?? 0)));
 }
 
 /** usmStatsUnknownEngineIDs (RFC 3414): the Report that ends a discovery. */
