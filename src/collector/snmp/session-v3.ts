@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
-import { createV3Session as createLibrarySession, ObjectType, ResponseInvalidCode, type Varbind } from 'net-snmp';
+import { createV3Session as createLibrarySession, ResponseInvalidCode } from 'net-snmp';
 import { AgentError, asError, Stopped } from '../../lib/index.ts';
-import { type SnmpValue, TAG, type VarBind } from './message.ts';
 import { errorOfStatus, type IgnoredDatagrams, SnmpProblem, type SnmpRequest, type SnmpSession, type SnmpUser } from './session.ts';
 import { FilteringSocket, netSnmpUser, UsmFilter } from './usm-filter.ts';
 
@@ -68,40 +67,6 @@ function numbersOf(error: unknown): { readonly code: unknown; readonly status: n
   };
 }
 
-/** Throws SNMP__WRONG_TYPE for values out of the range of their type. */
-function varbindOf({ oid, type, value }: Varbind): VarBind {
-  return { oid: oid.split('.').map(Number), value: cellOf(type, value) };
-}
-
-function cellOf(type: ObjectType | undefined, value: unknown): SnmpValue {
-  switch (type) {
-    case ObjectType.Integer:
-      return { kind: 'integer', value: numberIn(value, -(2 ** 31), 2 ** 31 - 1) };
-    case ObjectType.Counter:
-      return { kind: 'unsigned', type: 'counter32', value: numberIn(value, 0, 2 ** 32 - 1) };
-    case ObjectType.Gauge:
-      return { kind: 'unsigned', type: 'gauge32', value: numberIn(value, 0, 2 ** 32 - 1) };
-    case ObjectType.TimeTicks:
-      return { kind: 'unsigned', type: 'timeTicks', value: numberIn(value, 0, 2 ** 32 - 1) };
-    case ObjectType.OctetString:
-      return Buffer.isBuffer(value) ? { kind: 'octets', value } : { kind: 'other', tag: TAG.octetString };
-    case ObjectType.NoSuchObject:
-      return { kind: 'exception', exception: 'noSuchObject' };
-    case ObjectType.NoSuchInstance:
-      return { kind: 'exception', exception: 'noSuchInstance' };
-    case ObjectType.EndOfMibView:
-      return { kind: 'exception', exception: 'endOfMibView' };
-    default:
-      return { kind: 'other', tag: Number(type ?? 0) };
-  }
-}
-
-function numberIn(value: unknown, least: number, most: number): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
-    throw new SnmpProblem('SNMP__WRONG_TYPE', 'a number that does not fit its type');
-  return value;
-}
-
 interface V3SessionOptions {
   /** Numeric address of the agent. */
   readonly address: string;
@@ -127,21 +92,17 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
   const transport = isIP(address) === 6 ? 'udp6' : 'udp4';
   let closed = false;
   const usmFilter = new UsmFilter(user);
-  const socket = new FilteringSocket(
-    transport,
-    (datagram, from) => {
-      if (from.address !== address || from.port !== port) {
-        ignored.wrongSource += 1;
-        return false;
-      }
-      if (usmFilter.admits(datagram)) return true;
+  const socket = new FilteringSocket(transport, (datagram, from, deliver) => {
+    if (from.address !== address || from.port !== port) {
+      ignored.wrongSource += 1;
+      return;
+    }
+    try {
+      if (!usmFilter.pass(datagram, deliver)) ignored.malformed += 1;
+    } catch {
       ignored.malformed += 1;
-      return false;
-    },
-    () => {
-      ignored.malformed += 1;
-    },
-  );
+    }
+  });
   const session = createLibrarySession(address, netSnmpUser(user), {
     port,
     transport,
@@ -162,20 +123,16 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
       return new Promise((resolve, reject) => {
         const onAbort = (): void => reject(signal.reason);
         signal.addEventListener('abort', onAbort, { once: true });
-        const answered: Answered = (error, varbinds) => {
+        const answered = (error: unknown): void => {
           signal.removeEventListener('abort', onAbort);
-          if (error !== null)
-            return reject(closed ? new Stopped('the SNMP session is closed') : errorOfV3(error, usmFilter.lastReport, user, endpoint));
-          try {
-            resolve((varbinds ?? []).map(varbindOf));
-          } catch (disorder) {
-            reject(disorder);
-          }
+          const { varbinds, lastReport } = usmFilter;
+          if (error === null && varbinds !== undefined) resolve(varbinds);
+          else reject(closed ? new Stopped('the SNMP session is closed') : errorOfV3(error, lastReport, user, endpoint));
         };
         try {
           send(session, request, answered);
         } catch (error) {
-          answered(error, undefined);
+          answered(error);
         }
       });
     },
@@ -196,9 +153,8 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
   };
 }
 
-type Answered = (error: unknown, varbinds: readonly Varbind[] | undefined) => void;
-
-function send(session: ReturnType<typeof createLibrarySession>, request: SnmpRequest, answered: Answered): void {
+/** Only the outcome is net-snmp's: it sorts the values of GETBULK by columns, and checks few of them. `UsmFilter` has them as they came. */
+function send(session: ReturnType<typeof createLibrarySession>, request: SnmpRequest, answered: (error: unknown) => void): void {
   const oids = request.oids.map((oid) => oid.join('.'));
   switch (request.kind) {
     case 'get':
@@ -208,17 +164,6 @@ function send(session: ReturnType<typeof createLibrarySession>, request: SnmpReq
       session.getNext(oids, answered);
       return;
     case 'get-bulk':
-      // net-snmp sorts the values by the requested columns; the walk expects them row by row.
-      session.getBulk(oids, 0, request.maxRepetitions, (error, columns) =>
-        answered(
-          error,
-          error === null ? rowByRow((columns ?? []).map((column) => (Array.isArray(column) ? column : [column]))) : undefined,
-        ),
-      );
+      session.getBulk(oids, 0, request.maxRepetitions, answered);
   }
-}
-
-function rowByRow(columns: readonly (readonly Varbind[])[]): readonly Varbind[] {
-  const rows = Math.max(0, ...columns.map(({ length }) => length));
-  return Array.from({ length: rows }, (_, row) => columns.flatMap((column) => column[row] ?? [])).flat();
 }

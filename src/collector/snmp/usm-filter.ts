@@ -1,7 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { AuthProtocols, Encryption, PrivProtocols, SecurityLevel, type User } from 'net-snmp';
-import { BerReader, MalformedDatagram, readPdu, TAG, unlessMalformed } from './message.ts';
+import { BerReader, MalformedDatagram, type Oid, readPdu, TAG, unlessMalformed, type VarBind } from './message.ts';
 import type { SnmpAuthProtocol, SnmpPrivProtocol, SnmpUser } from './session.ts';
 
 /** The callback that net-snmp gives to `send`. */
@@ -9,22 +9,15 @@ type Sent = (error: Error | null, bytes: number) => void;
 
 /**
  * The UDP socket of net-snmp, given to it through its option `dgramModule`. The library returns answers that are not authenticated, does not
- * check the sender, and throws out of its listener at some malformed ones. So it receives only what `admit` accepts, and its exceptions end here.
+ * check the sender, and throws out of its listener at some malformed ones. So it receives only what `receive` gives it by `deliver`.
  */
 export class FilteringSocket extends EventEmitter {
   readonly #socket: Socket;
 
-  /** Calls `onThrow` when the library threw at an admitted datagram. */
-  constructor(family: 'udp4' | 'udp6', admit: (datagram: Buffer, from: RemoteInfo) => boolean, onThrow: () => void) {
+  constructor(family: 'udp4' | 'udp6', receive: (datagram: Buffer, from: RemoteInfo, deliver: () => void) => void) {
     super();
     this.#socket = createSocket(family);
-    this.#socket.on('message', (datagram, from) => {
-      try {
-        if (admit(datagram, from)) this.emit('message', datagram, from);
-      } catch {
-        onThrow();
-      }
-    });
+    this.#socket.on('message', (datagram, from) => receive(datagram, from, () => this.emit('message', datagram, from)));
     this.#socket.on('close', () => this.emit('close'));
     this.#socket.on('error', () => {
       // Send errors reach the callback of `send`; a request without an answer ends by its deadline.
@@ -101,8 +94,8 @@ export interface V3Header {
 interface ScopedPdu {
   /** BER tag. */
   readonly pdu: number;
-  /** The first name in it: in a Report the counter, such as usmStatsUnknownUserNames. */
-  readonly about: readonly number[] | undefined;
+  /** The first of a Report names its counter, such as usmStatsUnknownUserNames. */
+  readonly varbinds: readonly VarBind[];
 }
 
 const VERSION_3 = 3;
@@ -160,7 +153,7 @@ function readScopedPdu(reader: BerReader): ScopedPdu {
   scoped.expect(TAG.octetString);
   const { tag, content } = scoped.next();
   scoped.finish();
-  return { pdu: tag, about: readPdu(content).varbinds[0]?.oid };
+  return { pdu: tag, varbinds: readPdu(content).varbinds };
 }
 
 /** Whether the message claims to be from this user, at its security level. net-snmp verifies the claim. */
@@ -203,20 +196,32 @@ const MAX_ENGINES = 4;
 export class UsmFilter {
   readonly #user: SnmpUser;
   readonly #engines = new Set<string>();
-  #report: readonly number[] | undefined;
+  #report: Oid | undefined;
   #isUnderstood = false;
+  #varbinds: readonly VarBind[] | undefined;
 
   constructor(user: SnmpUser) {
     this.#user = user;
   }
 
-  admits(datagram: Buffer): boolean {
+  /** Gives the library a datagram that it may receive; false for any other. Throws what the library throws at it. */
+  pass(datagram: Buffer, deliver: () => void): boolean {
+    if (!this.#admits(datagram)) return false;
+    try {
+      deliver();
+    } finally {
+      this.#varbinds = undefined;
+    }
+    return true;
+  }
+
+  #admits(datagram: Buffer): boolean {
     const header = unlessMalformed(() => readV3Header(datagram));
     if (header === undefined) return false;
     const { data, engineId } = header;
     const engine = engineId.toString('hex');
     if ('pdu' in data && data.pdu === TAG.report) {
-      this.#report = data.about ?? this.#report;
+      this.#report = data.varbinds[0]?.oid ?? this.#report;
       if (this.#engines.size < MAX_ENGINES) this.#engines.add(engine);
       return true;
     }
@@ -225,13 +230,19 @@ export class UsmFilter {
     const payload = payloadOf(header, this.#user);
     if (payload === undefined) return false;
     // Reports about anything but security come with all of the user's security.
-    if (payload.pdu === TAG.report) this.#report = payload.about ?? this.#report;
+    if (payload.pdu === TAG.report) this.#report = payload.varbinds[0]?.oid ?? this.#report;
     this.#isUnderstood = true;
+    this.#varbinds = payload.varbinds;
     return true;
   }
 
+  /** What is in the datagram that the library handles at this moment: it calls back at once, after it has verified it. */
+  get varbinds(): readonly VarBind[] | undefined {
+    return this.#varbinds;
+  }
+
   /** The counter in the last Report. */
-  get lastReport(): readonly number[] | undefined {
+  get lastReport(): Oid | undefined {
     return this.#report;
   }
 
