@@ -153,6 +153,16 @@ export class BerReader {
 
 export type Oid = readonly number[];
 
+/** Lexicographic order of object identifiers (RFC 3416 section 2.2). */
+export function compareOids(left: Oid, right: Oid): number {
+  for (const [position, part] of left.entries()) {
+    const other = right[position];
+    if (other === undefined) return 1;
+    if (part !== other) return part - other;
+  }
+  return left.length - right.length;
+}
+
 /** A value of a response, as far as this collector uses its type. */
 export type SnmpValue =
   | { readonly kind: 'integer'; readonly value: number }
@@ -248,3 +258,11 @@ const EXCEPTIONS = {
   [TAG.noSuchInstance]: 'noSuchInstance',
   [TAG.endOfMibView]: 'endOfMibView',
 } as const;
+
+const SNMP_TRAP_OID: Oid = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
+
+/** The name of a notification: RFC 3416 section 4.2.6, the second varbind, after sysUpTime.0. */
+export function trapOidIn(varbinds: readonly VarBind[]): Oid | undefined {
+  const second = varbinds[1];
+  return second?.value.kind === 'oid' && compareOids(second.oid, SNMP_TRAP_OID) === 0 ? second.value.value : undefined;
+}

@@ -1,10 +1,10 @@
 import type { RemoteInfo } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { Authentication, createReceiver } from 'net-snmp';
-import { type Clock, isRecord } from '../../lib/index.ts';
-import { type Oid, TAG, unlessMalformed } from './message.ts';
+import type { Clock } from '../../lib/index.ts';
+import { type Oid, TAG, trapOidIn, unlessMalformed } from './message.ts';
 import { RateLimit, type SnmpUser } from './session.ts';
-import { isSecuredBy, netSnmpUser, readV3Header, type V3Header } from './usm-filter.ts';
+import { isSecuredBy, netSnmpUser, payloadOf, readV3Header, type V3Header } from './usm-filter.ts';
 
 /** The notification in a datagram, or what else became of it. `discovery`: the sender of informs asked for the engine, and got it. */
 export type TrapOutcome = { readonly trapOid: Oid | undefined } | 'discovery' | 'malformed' | 'refused' | 'shed';
@@ -23,18 +23,16 @@ const NEW_ENGINES_A_SECOND = 4;
 /** … and so many are remembered. A switch has one. */
 const KEPT_ENGINES = 16;
 
-const SNMP_TRAP_OID = '1.3.6.1.6.3.1.1.4.1.0';
-
 /**
  * Traps and informs of SNMPv3 through net-snmp's receiver, which receives only messages that claim to be this user's with all of its
  * security, and discoveries: by itself it accepts messages without a user, and keeps the keys of every engine that a message ever named.
  */
 export function createV3NotificationReader({ user, clock, reply }: V3NotificationOptions) {
   const socket = new LibrarySocket(reply);
-  /** What the library made of the last datagram; undefined where it refused it. */
-  let last: { readonly trapOid: Oid | undefined } | undefined;
-  const receiver = createReceiver({ dgramModule: { createSocket: () => socket } }, (error: unknown, notification: unknown) => {
-    last = error === null || error === undefined ? { trapOid: trapOidIn(notification) } : undefined;
+  /** Whether the library believed the last datagram. */
+  let isAuthentic = false;
+  const receiver = createReceiver({ dgramModule: { createSocket: () => socket } }, (error: unknown) => {
+    isAuthentic = error === null || error === undefined;
   });
   receiver.getAuthorizer().addUser(netSnmpUser(user));
 
@@ -52,15 +50,15 @@ export function createV3NotificationReader({ user, clock, reply }: V3Notificatio
     }
   };
 
-  /** What the library, which has a callback, makes of the datagram. */
-  const offer = (datagram: Buffer, from: RemoteInfo): typeof last => {
-    last = undefined;
+  /** Whether the library, which calls back at once, believes the datagram. */
+  const isBelieved = (datagram: Buffer, from: RemoteInfo): boolean => {
+    isAuthentic = false;
     try {
       socket.emit('message', datagram, from);
-      return last;
+      return isAuthentic;
     } catch {
       // It throws at a message that it cannot read.
-      return undefined;
+      return false;
     }
   };
 
@@ -69,16 +67,19 @@ export function createV3NotificationReader({ user, clock, reply }: V3Notificatio
       const header = unlessMalformed(() => readV3Header(datagram));
       if (header === undefined) return 'malformed';
       if (isDiscovery(header)) {
-        offer(datagram, from);
+        isBelieved(datagram, from);
         return 'discovery';
       }
       if (!isSecuredBy(header, user)) return 'refused';
       const engine = header.engineId.toString('hex');
       if (!mayTry(engine)) return 'shed';
-      const outcome = offer(datagram, from);
-      if (outcome !== undefined) remember(engine);
-      else if (!engines.has(engine)) forgetKeys(engine);
-      return outcome ?? 'refused';
+      if (!isBelieved(datagram, from)) {
+        if (!engines.has(engine)) forgetKeys(engine);
+        return 'refused';
+      }
+      remember(engine);
+      const payload = payloadOf(header, user);
+      return payload === undefined ? 'malformed' : { trapOid: trapOidIn(payload.varbinds) };
     },
   };
 }
@@ -93,18 +94,6 @@ function isDiscovery({ isAuthenticated, isReportable, engineId, userName, data }
 function forgetKeys(engineId: string): void {
   const ending = Buffer.from(engineId, 'hex').toString('base64');
   for (const key of Object.keys(Authentication.authToKeyCache)) if (key.endsWith(ending)) delete Authentication.authToKeyCache[key];
-}
-
-function trapOidIn(notification: unknown): Oid | undefined {
-  const varbinds = fieldOf(fieldOf(notification, 'pdu'), 'varbinds');
-  const second: unknown = Array.isArray(varbinds) ? varbinds[1] : undefined;
-  const value = fieldOf(second, 'value');
-  if (fieldOf(second, 'oid') !== SNMP_TRAP_OID || typeof value !== 'string' || !/^\d+(\.\d+)+$/.test(value)) return undefined;
-  return value.split('.').map(Number);
-}
-
-function fieldOf(holder: unknown, name: string): unknown {
-  return isRecord(holder) ? holder[name] : undefined;
 }
 
 /** The part of a socket that net-snmp's listener uses; the trap receiver has the real one. */

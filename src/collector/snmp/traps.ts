@@ -1,10 +1,9 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { AgentError, type Clock, describeError, type Random } from '../../lib/index.ts';
 import { createListener, type TriggerSource } from '../triggers.ts';
-import { BerReader, decodeMessage, type Oid, TAG, unlessMalformed, type VarBind } from './message.ts';
+import { BerReader, compareOids, decodeMessage, type Oid, TAG, trapOidIn, unlessMalformed } from './message.ts';
 import { RateLimit, requireUsable, type SnmpCredentials } from './session.ts';
 import type { TrapOutcome, V3NotificationReader } from './traps-v3.ts';
-import { compareOids } from './walk.ts';
 
 /** A trap or an inform of SNMPv2c. */
 interface Notification {
@@ -14,8 +13,6 @@ interface Notification {
   /** For an inform: the message that acknowledges it. */
   readonly acknowledgement?: Buffer;
 }
-
-const SNMP_TRAP_OID: Oid = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
 
 const BGP: Oid = [1, 3, 6, 1, 2, 1, 15];
 const ARISTA_BGP: Oid = [1, 3, 6, 1, 4, 1, 30_065, 4, 1];
@@ -45,12 +42,6 @@ export function decodeNotification(datagram: Buffer): Notification {
     trapOid: trapOidIn(varbinds),
     acknowledgement: pdu === TAG.informRequest ? acknowledgementOf(datagram) : undefined,
   };
-}
-
-/** RFC 3416 section 4.2.6: the second varbind, after sysUpTime.0. */
-function trapOidIn(varbinds: readonly VarBind[]): Oid | undefined {
-  const second = varbinds[1];
-  return second?.value.kind === 'oid' && compareOids(second.oid, SNMP_TRAP_OID) === 0 ? second.value.value : undefined;
 }
 
 /** RFC 3416 section 4.2.7: the same message as a response. */

@@ -253,7 +253,7 @@ export class UsmFilter {
 }
 
 /** Undefined unless it is well-formed to the end: net-snmp's own parser trusts wrong lengths, also inside authentic messages. */
-function payloadOf(header: V3Header, user: SnmpUser): ScopedPdu | undefined {
+export function payloadOf(header: V3Header, user: SnmpUser): ScopedPdu | undefined {
   const { data } = header;
   if ('pdu' in data) return data;
   const scoped = decrypted(data.encrypted, header, user);

@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net';
 import PQueue from 'p-queue';
 import type { VrfName, VrfReading } from '../../bgp/index.ts';
 import type { EpochMs } from '../../lib/index.ts';
-import type { Oid, SnmpValue, VarBind } from './message.ts';
+import { compareOids, type Oid, type SnmpValue, type VarBind } from './message.ts';
 import { ARISTA_MIB, BGP_LOCAL_AS, BGP4_MIB, type CellName, neighborOf, type PeerColumn, type PeerMib, type PeerRow } from './mibs.ts';
 import { SnmpProblem, type SnmpSession } from './session.ts';
 
@@ -82,16 +82,6 @@ function advance(cursor: Cursor, { oid, value }: VarBind): boolean {
 
 function isUnder(oid: Oid, root: Oid): boolean {
   return root.every((part, position) => oid[position] === part);
-}
-
-/** Lexicographic order of object identifiers (RFC 3416 section 2.2). */
-export function compareOids(left: Oid, right: Oid): number {
-  for (const [position, part] of left.entries()) {
-    const other = right[position];
-    if (other === undefined) return 1;
-    if (part !== other) return part - other;
-  }
-  return left.length - right.length;
 }
 
 /** SNMPv2-MIB sysUpTime, hundredths of a second since the agent's start. */
