@@ -8,7 +8,7 @@ import { DEFAULT_POLICY } from '../../src/bgp/index.ts';
 import { createEapiSource } from '../../src/collector/eapi/source.ts';
 import type { SwitchSource } from '../../src/collector/index.ts';
 import { createSnmpSource } from '../../src/collector/snmp/source.ts';
-import { seededRandom, systemClock } from '../../src/lib/index.ts';
+import { seededRandom, systemClock, withDeadline } from '../../src/lib/index.ts';
 import { type AgentStatus, createStatusBoard, type FindingCode } from '../../src/observability/index.ts';
 import { createJsonRpc, createLedgerRpc } from '../../src/rpc/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
@@ -38,6 +38,8 @@ const TIMING = {
 const PATIENCE_TURNS = 100;
 const PATIENCE_TURNS_AGAIN = 10;
 const HANGING_STEP_MS = 2_500;
+/** How long a poll of the switch may take, the agent's time. */
+const SWITCH_ANSWERS_WITHIN_MS = 2_000;
 /** How often the end of a wait is checked, the agent's time. */
 const CHECK_INTERVAL_MS = 500;
 
@@ -109,7 +111,7 @@ export async function virtualAgent(
       };
     },
   });
-  // Real time: no answer takes so long, and what hangs ends by the deadline of a collection, the agent's time.
+  /** Real time, in which a busy machine may be late: `ask` has the deadline of what hangs. */
   const timeoutMs = 60_000;
   const open = (kind: 'eapi' | 'snmp'): SwitchSource => {
     const real: SwitchSource =
@@ -117,10 +119,12 @@ export async function virtualAgent(
         ? createEapiSource({ name: 'eapi', endpoint: `unix://${addresses.eapiSocket}`, clock, timeoutMs })
         : createSnmpSource({ name: 'snmp', ...addresses.snmp, vrfs: ['default', 'vrf1', 'vrf2'], timeoutMs, maxRows: 10_000, clock });
     const readRtts = real.readRtts?.bind(real);
+    const ask = <T>(signal: AbortSignal, work: (inner: AbortSignal) => Promise<T>): Promise<T> =>
+      counted(kind, withDeadline(SWITCH_ANSWERS_WITHIN_MS, signal, work, clock));
     return {
       name: kind,
-      collect: (signal) => counted(kind, real.collect(signal)),
-      ...(readRtts === undefined ? {} : { readRtts: (neighbors, signal) => counted(kind, readRtts(neighbors, signal)) }),
+      collect: (signal) => ask(signal, (inner) => real.collect(inner)),
+      ...(readRtts === undefined ? {} : { readRtts: (neighbors, signal) => ask(signal, (inner) => readRtts(neighbors, inner)) }),
       close: () => real.close(),
     };
   };
