@@ -258,10 +258,10 @@ function openExtensions(network: NetworkAccounts, dzIpReservedStart: number, dra
   const { config } = network;
   if (config === undefined) return [];
   const planned: PlannedExtension[] = [];
-  const open = (wanted: PlannedExtension, bitmaps: Pick<ResourceExtension, 'idAllocations' | 'ipAllocations'>): void => {
+  const open = (wanted: PlannedExtension, empty: () => Pick<ResourceExtension, 'idAllocations' | 'ipAllocations'>): void => {
     const { associatedWith } = wanted;
     const existing = network.draftedExtensions.get(associatedWith)?.extension;
-    const content = encodeResourceExtension(existing ?? { associatedWith, ...bitmaps, interfaceCount: 0 });
+    const content = encodeResourceExtension(existing ?? { associatedWith, ...empty(), interfaceCount: 0 });
     if (existing === undefined && content.length > MAX_NEW_BYTES) {
       draft.misfit('extension-too-large', associatedWith, `its extension would have ${content.length} bytes`);
       return;
@@ -269,28 +269,22 @@ function openExtensions(network: NetworkAccounts, dzIpReservedStart: number, dra
     draft.open(content);
     if (existing === undefined) planned.push(wanted);
   };
-  open(
-    { associatedWith: ZERO_ADDRESS },
-    {
-      idAllocations: [],
-      ipAllocations: [
-        newIpBlockBitmap({ blockType: 'linkTunnelNet', ...UNRESERVED }, config.deviceTunnelBlock),
-        newIpBlockBitmap({ blockType: 'multicast', ...UNRESERVED }, config.multicastGroupBlock),
-      ],
-    },
-  );
+  open({ associatedWith: ZERO_ADDRESS }, () => ({
+    idAllocations: [],
+    ipAllocations: [
+      newIpBlockBitmap({ blockType: 'linkTunnelNet', ...UNRESERVED }, config.deviceTunnelBlock),
+      newIpBlockBitmap({ blockType: 'multicast', ...UNRESERVED }, config.multicastGroupBlock),
+    ],
+  }));
   const dzIp = { blockType: 'dzIp', ...DZ_IP_RESERVED, reservedStart: dzIpReservedStart } as const;
   for (const [associatedWith, { dzPrefixes }] of sorted(network.devices))
-    open(
-      { associatedWith, dzIpReservedStart },
-      {
-        idAllocations: [newIdBitmap(TUNNEL_IDS), newIdBitmap(SEGMENT_ROUTING_IDS)],
-        ipAllocations: [
-          newIpBlockBitmap({ blockType: 'userTunnelNet', ...UNRESERVED }, config.userTunnelBlock),
-          ...withoutNested(dzPrefixes).map((prefix) => newIpBlockBitmap(dzIp, prefix)),
-        ],
-      },
-    );
+    open({ associatedWith, dzIpReservedStart }, () => ({
+      idAllocations: [newIdBitmap(TUNNEL_IDS), newIdBitmap(SEGMENT_ROUTING_IDS)],
+      ipAllocations: [
+        newIpBlockBitmap({ blockType: 'userTunnelNet', ...UNRESERVED }, config.userTunnelBlock),
+        ...withoutNested(dzPrefixes).map((prefix) => newIpBlockBitmap(dzIp, prefix)),
+      ],
+    }));
   return planned;
 }
 
