@@ -66,63 +66,85 @@ export interface TimelineOptions {
   readonly existsNow: boolean;
 }
 
+/** A period without its times. */
+type Stretch = Omit<Period, 'fromMs' | 'untilMs'>;
+
 /**
  * The status of one user over a window, as the ledger's transactions report it. `events` are in the order of the ledger. A report stands until the
  * next one, and no longer than it is valid: what follows is unknown. The periods cover the window without a gap. Pure.
  */
 export function foldTimeline(events: readonly LedgerEvent[], options: TimelineOptions): readonly Period[] {
-  const { fromMs, untilMs, validForMs, knownUntilMs, historyFromMs, existsNow } = options;
-  const periods: Period[] = [];
-  const newest = events.at(-1);
-  const add = (period: Omit<Period, 'fromMs' | 'untilMs'>, from: number, until: number): void => {
-    const [start, end] = [Math.max(from, fromMs), Math.min(until, untilMs)];
-    const last = periods.at(-1);
-    // Blocks have times in whole seconds: a report that the next one replaced within the second is a period without length, and so is what the newest
-    // event made in the last second that is known.
-    if (last !== undefined && isSame(last, period)) {
-      periods[periods.length - 1] = { ...last, untilMs: Math.max(last.untilMs, end), reports: last.reports + period.reports };
-    } else if (
-      start < end ||
-      (start === end && from === start && (period.reports > 0 || (period.first !== null && period.first === newest)))
-    )
-      periods.push({ ...period, fromMs: start, untilMs: end });
-  };
-  const known = (period: Omit<Period, 'fromMs' | 'untilMs'>, from: number, until: number): void => {
-    add(period, from, Math.min(until, knownUntilMs));
-    add(without('ledger-halted'), Math.max(from, knownUntilMs), until);
-  };
-
+  const { validForMs, historyFromMs, existsNow } = options;
+  const timeline = new Timeline(options, events.at(-1));
   const [oldest] = events;
   const firstAt = oldest?.at ?? Number.POSITIVE_INFINITY;
-  if (oldest === undefined && !existsNow)
-    known({ status: 'absent', reason: 'deleted', first: null, reports: 0 }, Number.NEGATIVE_INFINITY, firstAt);
-  else if (oldest?.kind === 'created')
-    known({ status: 'absent', reason: 'not-created', first: null, reports: 0 }, Number.NEGATIVE_INFINITY, firstAt);
+  if (oldest === undefined && !existsNow) timeline.add(absent('deleted'), Number.NEGATIVE_INFINITY, firstAt);
+  else if (oldest?.kind === 'created') timeline.add(absent('not-created'), Number.NEGATIVE_INFINITY, firstAt);
   else {
-    add(without('before-history'), Number.NEGATIVE_INFINITY, Math.min(historyFromMs, firstAt));
-    known(without('no-report'), Math.min(historyFromMs, firstAt), firstAt);
+    const listedFrom = Math.min(historyFromMs, firstAt);
+    timeline.addUnlisted(listedFrom);
+    timeline.add(unknown('no-report'), listedFrom, firstAt);
   }
   let at = Number.NEGATIVE_INFINITY;
   for (const [index, event] of events.entries()) {
     // The clock of the ledger is agreed on by vote, and may step back by a second.
     at = Math.max(at, event.at);
     const next = Math.max(at, events[index + 1]?.at ?? Number.POSITIVE_INFINITY);
-    if (event.kind !== 'report') known(ACCOUNT[event.kind](event), at, next);
-    else if (event.status === 'unknown') known({ status: 'unknown', reason: 'reported-unknown', first: event, reports: 1 }, at, next);
+    if (event.kind !== 'report') timeline.add(event.kind === 'created' ? unknown('no-report', event) : absent('deleted', event), at, next);
+    else if (event.status === 'unknown')
+      timeline.add({ status: 'unknown', reason: 'reported-unknown', first: event, reports: 1 }, at, next);
     else {
-      known({ status: event.status, reason: null, first: event, reports: 1 }, at, Math.min(next, at + validForMs));
-      known(without('no-report'), Math.min(next, at + validForMs), next);
+      const validUntil = Math.min(next, at + validForMs);
+      timeline.add({ status: event.status, reason: null, first: event, reports: 1 }, at, validUntil);
+      timeline.add(unknown('no-report'), validUntil, next);
     }
   }
-  return periods;
+  return timeline.periods;
 }
 
-const ACCOUNT: Readonly<Record<AccountChange['kind'], (first: AccountChange) => Omit<Period, 'fromMs' | 'untilMs'>>> = {
-  created: (first) => ({ status: 'unknown', reason: 'no-report', first, reports: 0 }),
-  deleted: (first) => ({ status: 'absent', reason: 'deleted', first, reports: 0 }),
-};
+const unknown = (reason: PeriodReason, first: LedgerEvent | null = null): Stretch => ({ status: 'unknown', reason, first, reports: 0 });
+const absent = (reason: PeriodReason, first: LedgerEvent | null = null): Stretch => ({ status: 'absent', reason, first, reports: 0 });
 
-const without = (reason: PeriodReason): Omit<Period, 'fromMs' | 'untilMs'> => ({ status: 'unknown', reason, first: null, reports: 0 });
+/** Periods in their order, cut to the window; one that continues the last one extends it. */
+class Timeline {
+  readonly periods: Period[] = [];
+  readonly #options: TimelineOptions;
+  readonly #newest: LedgerEvent | undefined;
+
+  constructor(options: TimelineOptions, newest: LedgerEvent | undefined) {
+    this.#options = options;
+    this.#newest = newest;
+  }
+
+  /** After the newest block of the ledger nothing is known. */
+  add(stretch: Stretch, from: number, until: number): void {
+    const { knownUntilMs } = this.#options;
+    this.#put(stretch, from, Math.min(until, knownUntilMs));
+    this.#put(unknown('ledger-halted'), Math.max(from, knownUntilMs), until);
+  }
+
+  /** From the beginning until the endpoint has every transaction. */
+  addUnlisted(until: number): void {
+    this.#put(unknown('before-history'), Number.NEGATIVE_INFINITY, until);
+  }
+
+  #put(stretch: Stretch, from: number, until: number): void {
+    const [start, end] = [Math.max(from, this.#options.fromMs), Math.min(until, this.#options.untilMs)];
+    const last = this.periods.at(-1);
+    if (last !== undefined && isSame(last, stretch))
+      this.periods[this.periods.length - 1] = { ...last, untilMs: Math.max(last.untilMs, end), reports: last.reports + stretch.reports };
+    else if (start < end || (start === end && from === start && this.#isInstant(stretch)))
+      this.periods.push({ ...stretch, fromMs: start, untilMs: end });
+  }
+
+  /**
+   * Blocks have times in whole seconds: a report that the next one replaced within the second is a period without length, and so is what the newest
+   * event made in the last second that is known.
+   */
+  #isInstant({ reports, first }: Stretch): boolean {
+    return reports > 0 || (first !== null && first === this.#newest);
+  }
+}
 
 /** Only a report of the same writer for the same device refreshes. */
 function isSame(a: Pick<Period, 'status' | 'reason' | 'first'>, b: Pick<Period, 'status' | 'reason' | 'first'>): boolean {
