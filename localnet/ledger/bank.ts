@@ -20,20 +20,15 @@ const FAUCET_BALANCE = 500_000_000_000_000_000n;
 
 const SYSTEM_TRANSFER = 2;
 
-interface Faucet {
-  readonly address: Address;
-  /** A signed transfer; every call returns a different transaction. */
-  transfer(to: Address, amount: Lamports, blockhash: string): ParsedTransaction;
-}
-
 /** The key that pays airdrops, derived from the chain. Its transfers are real transactions: they land, are in the history and cost a fee. */
-function createFaucet(genesisHash: Uint8Array): Faucet {
+function createFaucet(genesisHash: Uint8Array) {
   const signer = createSigner(createHash('sha256').update('faucet').update(genesisHash).digest());
   let serial = 0n;
 
   return {
     address: signer.address,
-    transfer(to, amount, blockhash) {
+    /** A signed transfer; every call returns a different transaction. */
+    transfer(to: Address, amount: Lamports, blockhash: string): ParsedTransaction {
       serial += 1n;
       const message = Buffer.concat([
         Uint8Array.of(1, 0, 1, 3),

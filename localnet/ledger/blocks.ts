@@ -165,18 +165,9 @@ interface BlockProducerOptions {
   readonly onLanded: (landed: LandedTransaction) => void;
 }
 
-interface BlockProducer {
-  readonly counters: BankCounters;
-  /**
-   * Runs the transactions in the newest block, in order; returns how many landed. Others are dropped and counted. They read and write accounts as
-   * of `asOfSlot`, by default the block's slot.
-   */
-  fill(transactions: readonly ParsedTransaction[], blockhashLifetime: number, asOfSlot?: number): number;
-}
-
 type Fate = 'landed' | 'droppedBadSignature' | 'droppedExpired' | 'droppedRepeated' | 'droppedNotExecutable';
 
-export function createBlockProducer(options: BlockProducerOptions): BlockProducer {
+export function createBlockProducer(options: BlockProducerOptions) {
   const { accounts, blocks, blockhashes, history, programs, slotsPerEpoch, onLanded } = options;
   const counters: BankCounters = {
     received: 0,
@@ -209,7 +200,11 @@ export function createBlockProducer(options: BlockProducerOptions): BlockProduce
 
   return {
     counters,
-    fill(transactions, blockhashLifetime, asOfSlot) {
+    /**
+     * Runs the transactions in the newest block, in order; returns how many landed. Others are dropped and counted. They read and write accounts as
+     * of `asOfSlot`, by default the block's slot.
+     */
+    fill(transactions: readonly ParsedTransaction[], blockhashLifetime: number, asOfSlot?: number): number {
       let landed = 0;
       for (const transaction of transactions) {
         const fate = land(transaction, blockhashLifetime, asOfSlot);

@@ -122,11 +122,6 @@ function notified(account: Account, ...[encoding, slice]: readonly [AccountConfi
   }
 }
 
-/** Finds changes since its last read; the first read returns none. */
-interface UpdateReader {
-  read(replica: Replica): ReadonlyMap<Commitment, Update>;
-}
-
 const COMMITMENTS: readonly Commitment[] = ['processed', 'confirmed', 'finalized'];
 
 /** The position of one commitment's reader: a slot that can still be written, and its notified writes. */
@@ -135,54 +130,44 @@ interface Cursor {
   readonly notifiedWrites: ReadonlyMap<AccountWrite['address'], AccountWrite['account']>;
 }
 
-/** Reads the chain's changes by slot. Each write is reported once per commitment; of several writes to one account, only the newest. */
-function createUpdateReader(): UpdateReader {
-  const cursors = new Map<Commitment, Cursor>();
-  let newestBlock: number | undefined;
+/**
+ * Finds the chain's changes since its last read; the first read returns none. Each write is reported once per commitment; of several writes to one
+ * account, only the newest.
+ */
+class UpdateReader {
+  readonly #cursors = new Map<Commitment, Cursor>();
+  #newestBlock: number | undefined;
 
-  return {
-    read(replica) {
-      const blocks = newestBlock === undefined ? [] : replica.blocksAfter(newestBlock);
-      newestBlock = Number(replica.view('processed').slot);
-      const updates = new Map<Commitment, Update>();
-      for (const commitment of COMMITMENTS) {
-        const view = replica.view(commitment);
-        const slot = Number(view.slot);
-        const cursor = cursors.get(commitment);
-        const found = [...view.writtenSince(Math.min(cursor?.slot ?? slot, slot))];
-        const writes = found.filter(
-          ({ address, account }) => !(cursor?.notifiedWrites.has(address) && cursor.notifiedWrites.get(address) === account),
-        );
-        const notifiedWrites = new Map(found.filter((write) => write.slot === slot).map(({ address, account }) => [address, account]));
-        cursors.set(commitment, { slot, notifiedWrites });
-        updates.set(commitment, { replica, view, blocks, writes: cursor === undefined ? [] : writes });
-      }
-      return updates;
-    },
-  };
+  read(replica: Replica): ReadonlyMap<Commitment, Update> {
+    const blocks = this.#newestBlock === undefined ? [] : replica.blocksAfter(this.#newestBlock);
+    this.#newestBlock = Number(replica.view('processed').slot);
+    const updates = new Map<Commitment, Update>();
+    for (const commitment of COMMITMENTS) {
+      const view = replica.view(commitment);
+      const slot = Number(view.slot);
+      const cursor = this.#cursors.get(commitment);
+      const found = [...view.writtenSince(Math.min(cursor?.slot ?? slot, slot))];
+      const writes = found.filter(
+        ({ address, account }) => !(cursor?.notifiedWrites.has(address) && cursor.notifiedWrites.get(address) === account),
+      );
+      const notifiedWrites = new Map(found.filter((write) => write.slot === slot).map(({ address, account }) => [address, account]));
+      this.#cursors.set(commitment, { slot, notifiedWrites });
+      updates.set(commitment, { replica, view, blocks, writes: cursor === undefined ? [] : writes });
+    }
+    return updates;
+  }
 }
 
-interface SubscriptionHub {
-  /** Adds a subscription and returns its number. `notify` gets each value; it is not called before this returns. */
-  add(subscription: Subscription, notify: (id: number, result: unknown) => void): number;
-  /** False when there is none of this number. */
-  remove(id: number): boolean;
-  /** Ends the ticking. */
-  stop(): void;
-}
-
-interface Entry {
-  readonly subscription: Subscription;
-  readonly notify: (id: number, result: unknown) => void;
-}
+/** Gets each value of a subscription, with the subscription's number. */
+type Notify = (id: number, result: unknown) => void;
 
 /** Polls per slot, so that subscribers are notified soon after a slot begins. */
 const POLLS_PER_SLOT = 4;
 const SHORTEST_TICK_MS = 5;
 
 /** The subscriptions of one node. Reads advance the ledger, so the hub polls it while there are subscribers. */
-function createSubscriptionHub({ endpoint, clock }: { readonly endpoint: Endpoint; readonly clock: Clock }): SubscriptionHub {
-  const entries = new Map<number, Entry>();
+function createSubscriptionHub({ endpoint, clock }: { readonly endpoint: Endpoint; readonly clock: Clock }) {
+  const entries = new Map<number, { readonly subscription: Subscription; readonly notify: Notify }>();
   const tickMs = Math.max(SHORTEST_TICK_MS, endpoint.bank.slotMs / POLLS_PER_SLOT);
   let nextId = 0;
   let reader: UpdateReader | undefined;
@@ -215,8 +200,9 @@ function createSubscriptionHub({ endpoint, clock }: { readonly endpoint: Endpoin
   }
 
   return {
-    add(subscription, notify) {
-      reader ??= createUpdateReader();
+    /** Adds a subscription and returns its number. `notify` is not called before this returns. */
+    add(subscription: Subscription, notify: Notify): number {
+      reader ??= new UpdateReader();
       // Earlier changes go to earlier subscribers only.
       poll();
       const id = nextId;
@@ -228,12 +214,14 @@ function createSubscriptionHub({ endpoint, clock }: { readonly endpoint: Endpoin
       }
       return id;
     },
-    remove(id) {
+    /** False when there is none of this number. */
+    remove(id: number): boolean {
       const isThere = entries.delete(id);
       if (entries.size === 0) stop();
       return isThere;
     },
-    stop() {
+    /** Ends the ticking. */
+    stop(): void {
       entries.clear();
       stop();
     },
@@ -247,12 +235,7 @@ interface PubsubLimits {
   readonly waitingBytes: number;
 }
 
-export interface PubsubServer {
-  /** Takes over an HTTP connection that asks to be a WebSocket. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Cuts every connection. */
-  stop(): void;
-}
+export type PubsubServer = ReturnType<typeof createPubsubServer>;
 
 const LIMITS: PubsubLimits = { connections: 64, subscriptionsPerConnection: 256, waitingBytes: 4 << 20 };
 const MAX_MESSAGE_BYTES = 50 * 1024;
@@ -262,11 +245,7 @@ const MAX_MESSAGE_BYTES = 50 * 1024;
  *
  *   message ──► parse ──► faults ──► subscribe ──► SubscriptionHub ──(the ledger moves)──► notification
  */
-export function createPubsubServer(options: {
-  readonly endpoint: Endpoint;
-  readonly clock: Clock;
-  readonly limits?: PubsubLimits;
-}): PubsubServer {
+export function createPubsubServer(options: { readonly endpoint: Endpoint; readonly clock: Clock; readonly limits?: PubsubLimits }) {
   const { endpoint, clock, limits = LIMITS } = options;
   const hub = createSubscriptionHub({ endpoint, clock });
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
@@ -334,7 +313,8 @@ export function createPubsubServer(options: {
   };
 
   return {
-    upgrade(request, socket, head) {
+    /** Takes over an HTTP connection that asks to be a WebSocket. */
+    upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
       socket.on('error', () => socket.destroy());
       if (server.clients.size >= limits.connections) {
         socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
@@ -342,7 +322,8 @@ export function createPubsubServer(options: {
       }
       server.handleUpgrade(request, socket, head, accept);
     },
-    stop() {
+    /** Cuts every connection. */
+    stop(): void {
       hub.stop();
       for (const client of server.clients) client.terminate();
       server.close();

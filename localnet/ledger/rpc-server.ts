@@ -34,15 +34,10 @@ function isLoopback(url: string): boolean {
 
 const SOLANA_METHODS: RpcMethods = { ...accountMethods, ...clusterMethods, ...historyMethods, ...programAccountMethods, ...sendMethods };
 
-interface RpcHandler {
-  /** Answers a body, as JSON text; empty when it was notifications only. Never throws for what a client sends. */
-  answer(body: RpcBody, endpoint: Endpoint): string;
-  /** Answers every request of the body with this error. */
-  refuse(body: RpcBody, error: RpcError): string;
-}
+type RpcHandler = ReturnType<typeof createRpcHandler>;
 
 /** JSON-RPC without a transport: Solana's methods, and those of `more`. */
-export function createRpcHandler(more: RpcMethods): RpcHandler {
+export function createRpcHandler(more: RpcMethods) {
   const methods = new Map(Object.entries({ ...SOLANA_METHODS, ...more }));
 
   const answerOne = (request: RpcRequest | RpcError, endpoint: Endpoint): RpcResponse | undefined => {
@@ -64,8 +59,11 @@ export function createRpcHandler(more: RpcMethods): RpcHandler {
   };
 
   return {
-    answer: (body, endpoint) => assemble(body, (request) => answerOne(request, endpoint)),
-    refuse: (body, error) => assemble(body, (request) => answerError(request instanceof RpcError ? null : request.id, error)),
+    /** Answers a body, as JSON text; empty when it was notifications only. Never throws for what a client sends. */
+    answer: (body: RpcBody, endpoint: Endpoint): string => assemble(body, (request) => answerOne(request, endpoint)),
+    /** Answers every request of the body with this error. */
+    refuse: (body: RpcBody, error: RpcError): string =>
+      assemble(body, (request) => answerError(request instanceof RpcError ? null : request.id, error)),
   };
 }
 
@@ -104,12 +102,7 @@ interface RpcAddresses {
   readonly wsUrl: string;
 }
 
-export interface RpcServer {
-  /** Listens on 127.0.0.1. Rejects when the port is taken. */
-  start(): Promise<RpcAddresses>;
-  /** Cuts every connection, hanging ones too. */
-  stop(): Promise<void>;
-}
+export type RpcServer = ReturnType<typeof createRpcServer>;
 
 interface Running extends RpcAddresses {
   readonly servers: readonly Server[];
@@ -128,7 +121,7 @@ const NOT_FOR_PAGES = 'localnet_ methods accept only requests of programs on thi
  *
  *   body ──► parse ──► faults (delay, then cut or refuse) ──► handler ──► answer
  */
-export function createRpcServer({ endpoint, handler, clock, port }: RpcServerOptions): RpcServer {
+export function createRpcServer({ endpoint, handler, clock, port }: RpcServerOptions) {
   let running: Running | undefined;
 
   const serve = async (request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> => {
@@ -167,7 +160,8 @@ export function createRpcServer({ endpoint, handler, clock, port }: RpcServerOpt
   };
 
   return {
-    async start() {
+    /** Listens on 127.0.0.1. Rejects when the port is taken. */
+    async start(): Promise<RpcAddresses> {
       if (running !== undefined) return running;
       const stopping = createAbortController();
       const server = createServer((request, response) => {
@@ -191,7 +185,8 @@ export function createRpcServer({ endpoint, handler, clock, port }: RpcServerOpt
       };
       return running;
     },
-    async stop() {
+    /** Cuts every connection, hanging ones too. */
+    async stop(): Promise<void> {
       if (running === undefined) return;
       const { servers, pubsub, stopping } = running;
       running = undefined;
