@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 
 declare const brand: unique symbol;
 
@@ -32,8 +32,8 @@ export const systemClock: Clock = {
   wall: () => epochMs(Date.now()),
   async sleep(ms, signal) {
     try {
-      const options = signal === undefined ? {} : { signal };
-      await (ms > 0 ? delay(ms, undefined, options) : nextTurn(undefined, options));
+      // Not setImmediate: what waits for it after an answer of the network runs in the same turn as the reading of that answer.
+      await delay(ms, undefined, signal === undefined ? {} : { signal });
     } catch (error) {
       throw signal?.aborted ? signal.reason : error;
     }
