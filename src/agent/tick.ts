@@ -157,14 +157,14 @@ export class Ticker {
       else onNoView();
       return this.#finish({ ...reading, outcomes: new Map(), intents: [], ambiguous: [] });
     }
-    let observed = this.#observe(cached, snapshot);
+    let observed = await this.#observe(cached, snapshot, signal);
     const confirmed = await this.#confirmMassDown(observed, cached, signal);
     let observations = overlaid(observed.byUser, confirmed);
     const view = await this.#renew(this.#inputFor(cached, observations, snapshot), snapshot, signal);
     if (view !== cached) {
       // The new view may add or change users, not sessions: the confirmation poll still holds for unchanged ones.
       const unchanged = [...confirmed].filter(([user]) => sameTunnel(view.users.get(user)?.user, cached.users.get(user)?.user));
-      observed = this.#observe(view, snapshot);
+      observed = await this.#observe(view, snapshot, signal);
       observations = overlaid(observed.byUser, unchanged);
     }
     const unlisted = unmatchedPeersOf(view, snapshot);
@@ -192,7 +192,9 @@ export class Ticker {
     });
   }
 
-  #observe(view: LedgerView, snapshot: NeighborSnapshot | undefined): Observations {
+  async #observe(view: LedgerView, snapshot: NeighborSnapshot | undefined, signal: AbortSignal): Promise<Observations> {
+    // The answers of switch and ledger have just been read, in this turn.
+    if (view.users.size >= USERS_PER_TURN) await this.#options.clock.sleep(0, signal);
     return observeUsers(view.users.values(), snapshot, (user) => this.#before.get(user)?.track.tunnel);
   }
 
@@ -206,7 +208,7 @@ export class Ticker {
     const mass = detectMassDown(first.byUser, wasUp, policy);
     if (mass === undefined) return new Map();
     const again = await collector.collect({ needed: neededVrfs(view), confirmationPoll: true }, signal);
-    const reconciled = reconcileMassDown(mass, again === undefined ? undefined : this.#observe(view, again).byUser);
+    const reconciled = reconcileMassDown(mass, again === undefined ? undefined : (await this.#observe(view, again, signal)).byUser);
     const confirmed = [...reconciled.values()].filter(({ kind }) => kind === 'down').length;
     reporter.massDown({ wentDown: mass.wentDown.length, wereUp: mass.wereUp, confirmed });
     return reconciled;

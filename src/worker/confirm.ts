@@ -13,6 +13,9 @@ const LONG_SLOT_MS = 600;
  */
 const BLOCKS_AFTER_ROLLBACK = 300n;
 
+/** After the statuses of so many, which have up to 19 users each, the other work of the process gets a turn of the event loop. */
+const TRANSACTIONS_PER_TURN = 16;
+
 interface ConfirmerParts extends SubmitterParts {
   readonly confirmations: Confirmations;
 }
@@ -39,7 +42,8 @@ export class Confirmer {
     );
     const overdue: InFlightTransaction[] = [];
     for (const [index, transaction] of all.entries()) {
-      // Preflight rejected it during the request: a rebroadcast could be confirmed as well as its successor (rule 17).
+      if (index > 0 && index % TRANSACTIONS_PER_TURN === 0) await clock.sleep(0, signal);
+      // Preflight rejected it meanwhile: a rebroadcast could be confirmed as well as its successor (rule 17).
       if (!inFlight.holds(transaction)) continue;
       const status = statuses[index];
       if (status !== null && status !== undefined) {
