@@ -111,30 +111,15 @@ export class Endpoints {
    */
   async onOne<T>(work: EndpointWork<T>, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
-    const errors: EndpointError[] = [];
-    const ifContradicted = new Map<Endpoint, EndpointError>();
-    const firstOf = async (endpoints: readonly Endpoint[], inner: AbortSignal): Promise<{ readonly value: T } | undefined> => {
-      for (const endpoint of endpoints) {
-        try {
-          const value = await this.#attempt(endpoint, work, inner, signal);
-          for (const [other, error] of ifContradicted) other.quarantine(error);
-          return { value };
-        } catch (error) {
-          if (!(error instanceof EndpointError)) throw error;
-          errors.push(error);
-          if (error.options.ifContradicted !== undefined) ifContradicted.set(endpoint, error.options.ifContradicted);
-          inner.throwIfAborted();
-        }
-      }
-      return undefined;
-    };
+    const failures: Failure[] = [];
     const tryAll = async (inner: AbortSignal): Promise<T> => {
-      const done = await firstOf(this.#healthy(), inner);
-      if (done !== undefined) return done.value;
+      const attempt = (endpoint: Endpoint) => this.#attempt(endpoint, work, inner, signal);
+      const served = await firstOf(this.#healthy(), attempt, failures, inner);
+      if (served !== undefined) return served.value;
       // A quarantined endpoint does not outvote all that serve.
-      const allAgree = errors.length > 0 && errors.length === ifContradicted.size;
-      const late = allAgree ? undefined : await firstOf(this.#fallbacks('reads'), inner);
-      if (late === undefined) throw noEndpointError(errors, this.#all, 'reads');
+      const allAgree = failures.length > 0 && failures.every(({ error }) => error.options.ifContradicted !== undefined);
+      const late = allAgree ? undefined : await firstOf(this.#fallbacks('reads'), attempt, failures, inner);
+      if (late === undefined) throw noEndpointError(failures, this.#all, 'reads');
       return late.value;
     };
     try {
@@ -142,7 +127,7 @@ export class Endpoints {
     } catch (error) {
       signal.throwIfAborted();
       this.#closing.signal.throwIfAborted();
-      throw error instanceof DeadlineExceeded ? noEndpointError(errors, this.#all, 'reads') : error;
+      throw error instanceof DeadlineExceeded ? noEndpointError(failures, this.#all, 'reads') : error;
     }
   }
 
@@ -242,11 +227,42 @@ export class Endpoints {
   }
 }
 
+/** An endpoint that failed a call. */
+interface Failure {
+  readonly endpoint: Endpoint;
+  readonly error: EndpointError;
+}
+
+/**
+ * The value of the first endpoint that succeeds; undefined when each has failed. Adds to `failures`, and quarantines those among them that the
+ * success contradicts.
+ */
+async function firstOf<T>(
+  endpoints: readonly Endpoint[],
+  attempt: (endpoint: Endpoint) => Promise<T>,
+  failures: Failure[],
+  signal: AbortSignal,
+): Promise<{ readonly value: T } | undefined> {
+  for (const endpoint of endpoints) {
+    try {
+      const value = await attempt(endpoint);
+      for (const { endpoint: other, error } of failures)
+        if (error.options.ifContradicted !== undefined) other.quarantine(error.options.ifContradicted);
+      return { value };
+    } catch (error) {
+      if (!(error instanceof EndpointError)) throw error;
+      failures.push({ endpoint, error });
+      signal.throwIfAborted();
+    }
+  }
+  return undefined;
+}
+
 /** One error for a call that no endpoint could serve: the endpoint's own where that says more, else all problems in one line. */
-function noEndpointError(failures: readonly EndpointError[], all: readonly Endpoint[], kind: 'reads' | 'sends'): AgentError {
+function noEndpointError(failures: readonly Pick<Failure, 'error'>[], all: readonly Endpoint[], kind: 'reads' | 'sends'): AgentError {
   const errors =
     failures.length > 0
-      ? failures.map(({ error }) => error)
+      ? failures.map(({ error }) => error.error)
       : all.flatMap((endpoint) => (kind === 'sends' ? endpoint.sends.error : undefined) ?? endpoint.reads.error ?? []);
   const [first, ...rest] = errors;
   if (first === undefined) return new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none can be asked' });
