@@ -67,6 +67,17 @@ interface Known extends Pick<Neighbor, 'changedAt' | 'establishedTransitions'> {
   readonly reason: string | undefined;
 }
 
+/** A neighbor to ask for, and what is known of it. */
+interface Due {
+  readonly key: NeighborKey;
+  readonly text: string;
+  readonly neighbor: Neighbor;
+  readonly before: Known | undefined;
+}
+
+/** Asks the switch why neighbors are down; resolves with texts by `neighborKeyText`. */
+type ReadReasons = (neighbors: readonly NeighborKey[], signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
+
 /**
  * Why the neighbors of one source are down, where its poll does not show that. Asks for a few neighbors a poll, those that went down last
  * first, and keeps the answers for as long as a session stays down.
@@ -84,17 +95,20 @@ export class DownReasons {
   }
 
   /**
-   * The readings with the reasons of neighbors that are down. `read` asks the switch, and resolves with texts by `neighborKeyText`. Rejects
-   * only when aborted: a failure costs the reasons, never the poll.
+   * The readings with the reasons of neighbors that are down. Rejects only when aborted: a failure costs the reasons, never the poll.
    */
-  async addTo(
-    vrfs: ReadonlyMap<VrfName, VrfReading>,
-    read: (neighbors: readonly NeighborKey[], signal: AbortSignal) => Promise<ReadonlyMap<string, string>>,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<VrfName, VrfReading>> {
+  async addTo(vrfs: ReadonlyMap<VrfName, VrfReading>, read: ReadReasons, signal: AbortSignal): Promise<ReadonlyMap<VrfName, VrfReading>> {
     const now = this.#clock.monotonic();
+    const due = this.#dueIn(vrfs, now);
+    if (due.length > 0 && now >= this.#pausedUntil) await this.#ask(due.slice(0, this.#most), read, now, signal);
+    if (this.#known.size === 0) return vrfs;
+    return new Map([...vrfs].map(([vrf, reading]) => [vrf, withReasons(vrf, reading, this.#known)]));
+  }
+
+  /** The neighbors to ask for, the most urgent first. Forgets what is known of all sessions but those that are down as before. */
+  #dueIn(vrfs: ReadonlyMap<VrfName, VrfReading>, now: MonotonicMs): readonly Due[] {
     const known = new Map<string, Known>();
-    const due: { readonly key: NeighborKey; readonly text: string; readonly neighbor: Neighbor; readonly before: Known | undefined }[] = [];
+    const due: Due[] = [];
     for (const [vrf, reading] of vrfs) {
       if (reading.kind === 'failed') continue;
       for (const neighbor of reading.neighbors.values()) {
@@ -108,23 +122,23 @@ export class DownReasons {
       }
     }
     this.#known = known;
-    if (due.length > 0 && now >= this.#pausedUntil) {
-      due.sort((a, b) => (a.before?.readAt ?? 0) - (b.before?.readAt ?? 0) || (b.neighbor.changedAt ?? 0) - (a.neighbor.changedAt ?? 0));
-      const asked = due.slice(0, this.#most);
-      try {
-        const keys = asked.map(({ key }) => key);
-        const reasons = await withDeadline(DEADLINE_MS, signal, (inner) => read(keys, inner));
-        for (const { text, neighbor } of asked) {
-          const { changedAt, establishedTransitions } = neighbor;
-          known.set(text, { changedAt, establishedTransitions, readAt: now, reason: reasons.get(text) });
-        }
-      } catch {
-        signal.throwIfAborted();
-        this.#pausedUntil = monotonicMs(now + PAUSE_MS);
+    return due.sort(
+      (a, b) => (a.before?.readAt ?? 0) - (b.before?.readAt ?? 0) || (b.neighbor.changedAt ?? 0) - (a.neighbor.changedAt ?? 0),
+    );
+  }
+
+  async #ask(asked: readonly Due[], read: ReadReasons, now: MonotonicMs, signal: AbortSignal): Promise<void> {
+    try {
+      const keys = asked.map(({ key }) => key);
+      const reasons = await withDeadline(DEADLINE_MS, signal, (inner) => read(keys, inner));
+      for (const { text, neighbor } of asked) {
+        const { changedAt, establishedTransitions } = neighbor;
+        this.#known.set(text, { changedAt, establishedTransitions, readAt: now, reason: reasons.get(text) });
       }
+    } catch {
+      signal.throwIfAborted();
+      this.#pausedUntil = monotonicMs(now + PAUSE_MS);
     }
-    if (known.size === 0) return vrfs;
-    return new Map([...vrfs].map(([vrf, reading]) => [vrf, withReasons(vrf, reading, known)]));
   }
 }
 
