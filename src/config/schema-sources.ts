@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
+import { isLoopbackHost } from '../lib/index.ts';
 import {
   type About,
   choice,
@@ -70,17 +71,14 @@ export function rpcUrls(options: About) {
   return described(field, options, { expects: 'a list of one to eight https:// or http:// addresses', form: 'urls' });
 }
 
-/** Whether the URL leads to this host itself, so that no network is between. */
-export function isLoopback(url: string): boolean {
-  const host = URL.canParse(url) ? new URL(url).hostname : '';
-  return host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
+/** Whether the URL leads to this host itself. */
+export const isLoopback = (url: string): boolean => URL.canParse(url) && isLoopbackHost(new URL(url).hostname);
 
-function isHttp(text: string): boolean {
+export function isHttp(text: string): boolean {
   return URL.canParse(text) && ['https:', 'http:'].includes(new URL(text).protocol);
 }
 
-function hasCredentials(url: string): boolean {
+export function hasCredentials(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { username, password } = new URL(url);
   return `${username}${password}` !== '';

@@ -16,7 +16,7 @@ import {
   wholeNumber,
   yesOrNo,
 } from './fields.ts';
-import { rpcUrls, sources, wakeUps } from './schema-sources.ts';
+import { hasCredentials, isHttp, rpcUrls, sources, wakeUps } from './schema-sources.ts';
 
 const MAX_PORT = 65_535;
 
@@ -149,8 +149,10 @@ const DEFAULT_COLLECT = [
   'bgp-sockets',
 ];
 
+const hasQuery = (url: string): boolean => `${new URL(url).search}${new URL(url).hash}` !== '';
+
 const serverUrl = described(
-  z.string().refine((value) => value.length <= 2_048 && isPlainHttp(value), { error: NOT_AS_EXPECTED }),
+  z.string().refine((url) => url.length <= 2_048 && isHttp(url) && !hasCredentials(url) && !hasQuery(url), { error: NOT_AS_EXPECTED }),
   { description: 'Base URL of the state-ingest server; required for the sink state-ingest.' },
   { expects: 'an https:// or http:// URL without user, query or fragment', form: 'text' },
 );
@@ -209,12 +211,6 @@ const snapshotsSection = z
   })
   .prefault({})
   .register(settings, section('Raw state snapshots of the device (docs/snapshots.md).'));
-
-function isPlainHttp(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const { protocol, username, password, search, hash } = new URL(value);
-  return ['https:', 'http:'].includes(protocol) && `${username}${password}${search}${hash}` === '';
-}
 
 /** Route-flap damping, on users instead of routes (RFC 2439, RFC 7196). */
 const damping = z

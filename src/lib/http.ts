@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici';
 import type { EpochMs } from './clock.ts';
-import { asError, describeError } from './errors.ts';
+import { asError, describeError, isLoopbackHost } from './errors.ts';
 
 export { buildConnector, Dispatcher } from 'undici';
 
@@ -285,15 +285,13 @@ async function unpacked({ body, header }: HttpReply, maxBodyBytes: number): Prom
   throw new HttpError('malformed', 'answering', body.length, problem.message, problem);
 }
 
-const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
-
 /**
  * The URL of the proxy for an origin: HTTPS_PROXY or HTTP_PROXY by its scheme, the lower-case variable first, as curl does. None for this host
  * itself, nor for a host of NO_PROXY. `host:port` is an HTTP proxy. Throws for any other kind of proxy, and for what cannot be read.
  */
 function proxyFor(origin: string): { readonly url: string; readonly variable: string } | undefined {
   const { protocol, hostname, port } = new URL(origin);
-  if (LOOPBACK.test(hostname) || isOffProxy(hostname, port || (protocol === 'https:' ? '443' : '80'))) return undefined;
+  if (isLoopbackHost(hostname) || isOffProxy(hostname, port || (protocol === 'https:' ? '443' : '80'))) return undefined;
   const name = protocol === 'https:' ? 'https_proxy' : 'http_proxy';
   const proxy = fromEnvironment(name);
   if (proxy === undefined) return undefined;

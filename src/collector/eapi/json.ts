@@ -29,9 +29,7 @@ export interface JsonCounts {
 
 export const noJsonCounts = (): JsonCounts => ({ controlCharacters: 0, duplicateKeys: 0 });
 
-type SwitchJson =
-  /** `text` is valid JSON: as the switch wrote it, but for control characters, which are escaped. */
-  { readonly kind: 'read'; readonly value: unknown; readonly text: string } | MalformedJson;
+type SwitchJson = { readonly kind: 'read'; readonly value: unknown } | MalformedJson;
 
 /** `problem` names the place, and what is around it; it goes on after “returned”. */
 export interface MalformedJson {
@@ -56,12 +54,12 @@ export function readJson(written: string, counts?: JsonCounts): SwitchJson {
   const { text, duplicates } = checked;
   const root: Record<string, unknown> = { value: JSON.parse(text) };
   for (const path of duplicates) markTwice(root, path);
-  return { kind: 'read', value: root.value, text };
+  return { kind: 'read', value: root.value };
 }
 
 interface CheckedJson {
   readonly kind: 'checked';
-  /** As `SwitchJson.text`. */
+  /** Valid JSON: as the switch wrote it, but for control characters, which are escaped. */
   readonly text: string;
   /** The paths of the keys that their object has twice. */
   readonly duplicates: readonly (readonly (string | number)[])[];
