@@ -3,15 +3,7 @@ import type { HttpReply } from '../../lib/http.ts';
 import { AgentError, type EpochMs, type ErrorCode, epochMs, isRecord } from '../../lib/index.ts';
 import { GrpcChannel, loadMessages } from '../grpc/channel.ts';
 import type { ShowResponse } from '../grpc/messages.ts';
-import {
-  type Authentication,
-  createAuthentication,
-  type EapiCredentials,
-  type EapiEndpoint,
-  type EapiTls,
-  EapiTransport,
-  statusError,
-} from './http.ts';
+import { Authentication, type EapiCredentials, type EapiEndpoint, type EapiTls, EapiTransport, statusError } from './http.ts';
 import { checkJson, type JsonCounts, type JsonObject, type MalformedJson, noJsonCounts, readJson, switchText, typeName } from './json.ts';
 
 /** 2100-01-01; a switch that claims a later time has no usable clock. */
@@ -227,7 +219,7 @@ class HttpEapiClient implements EapiClient {
     this.#username = used?.username;
     this.#asksForTimestamps = timestamps;
     this.#transport = new EapiTransport({ endpoint, tls, timeoutMs, maxAnswerBytes });
-    this.#authentication = createAuthentication(endpoint.text, used, this.#transport);
+    this.#authentication = new Authentication(endpoint.text, used, this.#transport);
   }
 
   async run(commands: readonly string[], signal: AbortSignal): Promise<RunOutcome> {

@@ -237,25 +237,6 @@ export interface EapiCredentials {
   readonly login: 'session' | 'basic';
 }
 
-export interface Authentication {
-  /** The headers of the next request; logs in first where that is needed. Throws the errors of a login. */
-  headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
-  /** Reports a 401 to a request with these headers; true when another try, with new headers, can help. */
-  refused(headers: Readonly<Record<string, string>>): boolean;
-  /** Ends the session on the switch, if there is one. */
-  end(): Promise<void>;
-}
-
-export function createAuthentication(endpoint: string, credentials: EapiCredentials | undefined, transport: EapiTransport): Authentication {
-  if (credentials?.login === 'session') return new SessionAuthentication(endpoint, credentials, transport);
-  const headers: Record<string, string> = {};
-  if (credentials !== undefined) {
-    const { username, password } = credentials;
-    headers.authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-  }
-  return { headers: async () => headers, refused: () => false, end: async () => undefined };
-}
-
 const LOGOUT_MS = 1_000;
 
 /** All that the answer to `/login` is read for. */
@@ -263,29 +244,37 @@ const SESSION_COOKIE = /^Session=([^;\s]{1,4096})/;
 
 const JSON_CONTENT = { 'content-type': 'application/json' };
 
-class SessionAuthentication implements Authentication {
+/** How requests show who sends them: not at all, by the password each time, or by the cookie of a session. */
+export class Authentication {
   readonly #endpoint: string;
-  readonly #credentials: EapiCredentials;
+  readonly #credentials: EapiCredentials | undefined;
   readonly #transport: EapiTransport;
   #cookie: string | undefined;
   /** One login at a time, however many requests wait for it. */
   readonly #login = singleFlight((signal) => this.#logIn(signal));
 
-  constructor(endpoint: string, credentials: EapiCredentials, transport: EapiTransport) {
+  constructor(endpoint: string, credentials: EapiCredentials | undefined, transport: EapiTransport) {
     this.#endpoint = endpoint;
     this.#credentials = credentials;
     this.#transport = transport;
   }
 
+  /** The headers of the next request; logs in first where that is needed. Throws the errors of a login. */
   async headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
-    return { cookie: this.#cookie ?? (await this.#login(signal)) };
+    if (this.#credentials === undefined) return {};
+    const { username, password, login } = this.#credentials;
+    if (login === 'session') return { cookie: this.#cookie ?? (await this.#login(signal)) };
+    return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` };
   }
 
-  refused(headers: Readonly<Record<string, string>>): boolean {
-    if (headers.cookie === this.#cookie) this.#cookie = undefined;
+  /** Reports a 401 to a request with these headers; true when another try, with new headers, can help. */
+  refused({ cookie }: Readonly<Record<string, string>>): boolean {
+    if (cookie === undefined) return false;
+    if (cookie === this.#cookie) this.#cookie = undefined;
     return true;
   }
 
+  /** Ends the session on the switch, if there is one. */
   async end(): Promise<void> {
     const cookie = this.#cookie;
     this.#cookie = undefined;
@@ -297,7 +286,7 @@ class SessionAuthentication implements Authentication {
 
   async #logIn(signal: AbortSignal): Promise<string> {
     const endpoint = this.#endpoint;
-    const { username, password } = this.#credentials;
+    const { username = '', password = '' } = this.#credentials ?? {};
     const login = { path: '/login', headers: JSON_CONTENT, body: JSON.stringify({ username, password }) } as const;
     const reply = await this.#transport.post(login, signal);
     const { status, headers } = reply;
