@@ -98,7 +98,7 @@ export async function withDeadline<T>(
   }
 }
 
-/** Runs `work` with a signal that aborts when one of `signals` does. Its listeners are gone when `work` has settled, unlike those of AbortSignal.any (see `abortWith`). */
+/** Runs `work` with a signal that aborts when one of `signals` does, and when `work` settles. It leaves no listeners, unlike AbortSignal.any (see `abortWith`). */
 export async function withSignals<T>(signals: readonly AbortSignal[], work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = createAbortController();
   const unfollow = signals.map((signal) => abortWith(controller, signal));
@@ -106,6 +106,7 @@ export async function withSignals<T>(signals: readonly AbortSignal[], work: (sig
     return await work(controller.signal);
   } finally {
     for (const end of unfollow) end();
+    controller.abort(SETTLED);
   }
 }
 
@@ -174,12 +175,9 @@ export function singleFlight<T>(work: (signal: AbortSignal) => Promise<T>): (sig
     running ??= begin();
     const mine = running;
     mine.waiting += 1;
-    const caller = new AbortController();
-    const unfollow = abortWith(caller, signal);
     try {
-      return await Promise.race([mine.outcome, untilAborted(caller.signal)]);
+      return await withSignals([signal], (inner) => Promise.race([mine.outcome, untilAborted(inner)]));
     } finally {
-      unfollow();
       mine.waiting -= 1;
       if (mine.waiting === 0) {
         if (running === mine) running = undefined;
@@ -200,25 +198,20 @@ export function untilAborted(signal: AbortSignal): Promise<never> {
  * Waits for `work` for at most `ms` milliseconds and returns whether it settled; late work goes on. Never rejects with the work's error, which is
  * its caller's to handle; rejects with the signal's reason when aborted.
  */
-export async function waitAtMost(clock: Pick<Clock, 'sleep'>, work: Promise<unknown>, ms: number, signal: AbortSignal): Promise<boolean> {
-  const timer = new AbortController();
-  const unfollow = abortWith(timer, signal);
+export function waitAtMost(clock: Pick<Clock, 'sleep'>, work: Promise<unknown>, ms: number, signal: AbortSignal): Promise<boolean> {
   const settled = work.then(
     () => true,
     () => true,
   );
-  const late = clock.sleep(Math.min(ms, LONGEST_TIMER_MS), timer.signal).then(
-    () => false,
-    () => false,
-  );
-  try {
+  return withSignals([signal], async (inner) => {
+    const late = clock.sleep(Math.min(ms, LONGEST_TIMER_MS), inner).then(
+      () => false,
+      () => false,
+    );
     const done = await Promise.race([settled, late]);
     signal.throwIfAborted();
     return done;
-  } finally {
-    unfollow();
-    timer.abort(SETTLED);
-  }
+  });
 }
 
 /** Node's timers hold 31 bits; a longer one fires at once. */

@@ -1,4 +1,4 @@
-import { type Clock, createAbortController, type Random, Stopped, withSignals } from '../../lib/index.ts';
+import { type Clock, type Random, withSignals } from '../../lib/index.ts';
 import { createListener, type TriggerSource } from '../triggers.ts';
 import { GrpcChannel, loadMessages } from './channel.ts';
 
@@ -31,29 +31,24 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
   const channel = new GrpcChannel({ endpoint, address, timeoutMs: QUIET_MS, maxAnswerBytes: MAX_MESSAGE_BYTES });
 
   async function listen(onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<void> {
-    const stream = createAbortController();
     // The connection may come later than the stream.
     const afterSilence = async (untilEnd: AbortSignal): Promise<void> => {
       do await clock.sleep(QUIET_MS, untilEnd);
       while (!channel.isConnected());
       onListening();
     };
-    await withSignals([signal, stream.signal], async (untilEnd) => {
+    const { WATCH_BGP, encodeWatchAll, namesPeer } = await loadMessages();
+    await withSignals([signal], (untilEnd) => {
       afterSilence(untilEnd).catch(() => undefined);
-      try {
-        const { WATCH_BGP, encodeWatchAll, namesPeer } = await loadMessages();
-        await channel.watch(
-          WATCH_BGP,
-          encodeWatchAll(),
-          (message) => {
-            onListening();
-            if (namesPeer(message)) onTrigger();
-          },
-          untilEnd,
-        );
-      } finally {
-        stream.abort(new Stopped('the watch has ended'));
-      }
+      return channel.watch(
+        WATCH_BGP,
+        encodeWatchAll(),
+        (message) => {
+          onListening();
+          if (namesPeer(message)) onTrigger();
+        },
+        untilEnd,
+      );
     });
   }
 

@@ -220,13 +220,12 @@ class SnmpSource implements SwitchSource {
     const address = await this.#resolve(signal);
     const poll: Poll = { address, endsAt: monotonicMs(takenAt + this.pollTimeoutMs), answers: 0, answerMs: 0 };
     const vrfs = this.#vrfs === 'auto' ? await this.#listVrfs(poll, signal) : this.#vrfs;
-    // Requested along with the VRFs, and ended with them: it is not worth a delay.
-    const reading = createAbortController();
-    const restarted = withSignals([signal, reading.signal], (inner) => this.#hasRestarted(poll, inner));
-    const queue = new PQueue({ concurrency: CONCURRENT_VRFS });
-    const results = await queue
-      .addAll(vrfs.map((vrf) => () => this.#read(vrf, poll, signal)))
-      .finally(() => reading.abort(new Stopped('the poll is over')));
+    const { results, restarted } = await withSignals([signal], async (untilRead) => {
+      // Requested along with the VRFs, and ended with them: it is not worth a delay.
+      const restarted = this.#hasRestarted(poll, untilRead);
+      const queue = new PQueue({ concurrency: CONCURRENT_VRFS });
+      return { results: await queue.addAll(vrfs.map((vrf) => () => this.#read(vrf, poll, signal))), restarted };
+    });
     const hasRestarted = await restarted;
     try {
       const snapshot = toSnapshot(withoutRepeatedViews(results, this.name, this.#endpoint), takenAt, this.#endpoint);
