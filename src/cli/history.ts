@@ -3,12 +3,20 @@ import type { AgentConfig } from '../config/index.ts';
 import { AgentError, backoffDelays, type Clock, type EpochMs, epochMs, isAgentError, systemClock } from '../lib/index.ts';
 import { type Cell, count, csvLine, jsonLine, rttText, span, type Tone, tableLines, tableStyle } from '../observability/index.ts';
 import { type ExecutedInstruction, instructionsOf } from '../publisher/index.ts';
-import { decodeOwned, type LedgerRpcClient, type ListedTransaction, readNetworkUsers } from '../rpc/index.ts';
+import {
+  type AccountInfo,
+  decodeOwned,
+  type LedgerRpcClient,
+  type ListedTransaction,
+  readDeviceAuthority,
+  readNetworkUsers,
+} from '../rpc/index.ts';
 import {
   type Address,
   decodeSetUserBgpStatus,
   decodeUser,
   type Slot,
+  SYSTEM_PROGRAM_ID,
   type User,
   UserType,
   userAddress,
@@ -64,7 +72,7 @@ interface Subjects {
   readonly users: readonly Subject[];
 }
 
-/** Throws AgentError `LEDGER__USER_UNKNOWN`, or as the RPC does. */
+/** Throws AgentError `LEDGER__NO_HISTORY`, `LEDGER__NOT_A_USER`, as readDeviceAuthority, or as the RPC does. */
 async function subjectsOf(
   { wanted, text }: HistoryOptions,
   { device, ledger: { programId } }: AgentConfig,
@@ -73,7 +81,7 @@ async function subjectsOf(
 ): Promise<Subjects> {
   if (wanted === undefined) {
     const { slot, users } = await readNetworkUsers({ endpoints, programId, device }, signal);
-    if (users.size === 0) await requireDevice(device, rpc, signal);
+    if (users.size === 0) await readDeviceAuthority({ rpc, device, programId }, signal);
     const found = [...users].map(([address, { user }]) => ({ address, user }));
     return { slot, users: found.sort((a, b) => a.user.tunnelId - b.user.tunnelId) };
   }
@@ -81,7 +89,7 @@ async function subjectsOf(
   const addresses =
     wanted.by === 'pubkey' ? [wanted.user] : Object.values(UserType).map((type) => userAddress(programId, wanted.clientIp, type).address);
   const { slot, accounts } = await rpc.accounts(addresses, signal);
-  const all = addresses.map((address, at) => ({ address, user: decodeOwned(accounts[at], programId, decodeUser) }));
+  const all = addresses.map((address, at) => ({ address, user: readUser(address, accounts[at], programId) }));
   const existing = all.filter(({ user }) => user !== undefined);
   if (existing.length > 0) return { slot, users: existing };
   const traces = await Promise.all(all.map(({ address }) => rpc.transactionsOf(address, epochMs(0), signal)));
@@ -90,9 +98,16 @@ async function subjectsOf(
   return { slot, users: former };
 }
 
-async function requireDevice(device: Address, rpc: LedgerRpcClient, signal: AbortSignal): Promise<void> {
-  const { accounts } = await rpc.accounts([device], signal);
-  if (accounts[0] === null) throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
+/**
+ * Undefined for a user that was deleted: nothing is left, or only what was paid to its address since. Throws AgentError `LEDGER__NOT_A_USER` for
+ * another account, whose transactions are no past of a user.
+ */
+function readUser(account: Address, info: AccountInfo | null | undefined, programId: Address): User | undefined {
+  if (info == null || (info.owner === SYSTEM_PROGRAM_ID && info.data.length === 0)) return undefined;
+  const user = decodeOwned(info, programId, decodeUser);
+  if (user !== undefined) return user;
+  const problem = info.owner === programId ? 'it is another account of the program, or malformed' : `it belongs to ${info.owner}`;
+  throw new AgentError('LEDGER__NOT_A_USER', { account, problem });
 }
 
 interface UserHistory extends Subject, Availability {

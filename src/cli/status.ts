@@ -13,7 +13,7 @@ import {
   tableLines,
   tableStyle,
 } from '../observability/index.ts';
-import { decodeOwned, type LedgerRpc, readNetworkUsers, type SingleEndpoint } from '../rpc/index.ts';
+import { decodeOwned, type LedgerRpc, readDeviceAuthority, readNetworkUsers, type SingleEndpoint } from '../rpc/index.ts';
 import {
   type AccessPass,
   type Address,
@@ -166,8 +166,8 @@ interface UsersQuery {
 }
 
 /**
- * Reads users, their devices and the time of their records. Throws AgentError `LEDGER__…`: LEDGER__DEVICE_UNKNOWN for a named device that does not
- * exist.
+ * Reads users, their devices and the time of their records. Throws AgentError `LEDGER__…`: for a named device that does not exist or is none, as
+ * readDeviceAuthority.
  */
 async function readUserRows(query: UsersQuery, signal: AbortSignal): Promise<UsersReading> {
   const { rpc, endpoints, programId, clock, device, staleAfterMs, columns, blockTimes } = query;
@@ -189,7 +189,11 @@ async function readUserRows(query: UsersQuery, signal: AbortSignal): Promise<Use
   const read = <T>(addresses: readonly Address[], decode: (data: Uint8Array) => T) =>
     readAccounts(rpc, programId, addresses, decode, signal);
   const devices = await read(device === undefined ? all.map(({ user }) => user.devicePk) : [device], decodeDevice);
-  if (device !== undefined && !devices.has(device)) throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
+  if (device !== undefined && !devices.has(device)) {
+    // Says what the account is, if there is one.
+    await readDeviceAuthority({ rpc, device, programId }, signal);
+    throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
+  }
   const tenants = columns.includes('tenant')
     ? await read(
         all.map(({ user }) => user.tenantPk),

@@ -185,6 +185,11 @@ export const LEDGER_CODES = {
     message: 'the ledger makes no progress: every answer is of slot {slot}',
     remedy: 'check the health of the network or of ledger.rpcUrls; the agent goes on by itself once slots advance',
   },
+  LEDGER__NOT_A_USER: {
+    class: 'fatal-for-user',
+    message: 'account {account} is not a user: {problem}',
+    remedy: 'give the public key or the client address of a user; `dzd-telemetry status --all` lists those of now',
+  },
   LEDGER__NO_HISTORY: {
     class: 'fatal-for-user',
     message: 'no user {wanted} is on this ledger, and no transaction names one',

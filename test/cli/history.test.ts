@@ -212,6 +212,20 @@ describe.concurrent('the command', () => {
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining('no user 198.18.9.9 is on this ledger, and no transaction names one')]);
   });
 
+  test('history of an account that is not a user, and of a device that is none, fails', async () => {
+    const at = shared();
+    const { device, programId } = at.localnet;
+    const [user = ''] = at.users;
+    for (const [args, problem] of [
+      [[device], `account ${device} is not a user: it is another account of the program, or malformed`],
+      [[programId], `account ${programId} is not a user: it belongs to `],
+      [['--device', user], `account ${user} is not a device: `],
+    ] as const) {
+      const { exitCode, stdout, stderr } = await at.run(['history', ...args]);
+      expect([exitCode, stdout, stderr]).toEqual([1, '', expect.stringContaining(problem)]);
+    }
+  });
+
   test.for([
     [['history', '501'], 'tunnel ids are given out again; `dzd-telemetry status` lists the users'],
     [['history', 'nonsense'], 'history: "nonsense" is not a public key or an IPv4 address; `dzd-telemetry status` lists the users'],

@@ -211,8 +211,15 @@ describe.concurrent('the command', () => {
 
   test('status fails for a device that is not on the ledger', async () => {
     const at = shared();
-    const { exitCode, stderr } = await at.run(['status', '--device', at.publisher]);
-    expect([exitCode, stderr]).toEqual([1, expect.stringContaining(`device ${at.publisher} does not exist on this ledger`)]);
+    const [user = '', none] = [at.users[0], keyNumber(77)];
+    for (const [device, problem] of [
+      [none, `device ${none} does not exist on this ledger`],
+      [user, `account ${user} is not a device: `],
+      [at.publisher, at.publisher],
+    ] as const) {
+      const { exitCode, stdout, stderr } = await at.run(['status', '--device', device]);
+      expect([exitCode, stdout, stderr]).toEqual([1, '', expect.stringContaining(problem)]);
+    }
   });
 
   test.for([
