@@ -105,9 +105,12 @@ function usedPercent({ capacity, reserved, taken }: Pool): number {
   return capacity > reserved ? (100 * taken) / (capacity - reserved) : 0;
 }
 
+function codeOf({ devices }: NetworkAccounts, device: Address | undefined): string | null {
+  return device === undefined ? null : (devices.get(device)?.code ?? null);
+}
+
 function poolEvent(network: NetworkAccounts, pool: Pool) {
   const { layout, name, account, device, range, unit, capacity, reserved, taken } = pool;
-  const code = device === undefined ? null : (network.devices.get(device)?.code ?? null);
   const percent = Math.round(usedPercent(pool) * 100) / 100;
   return {
     event: 'pool',
@@ -115,7 +118,7 @@ function poolEvent(network: NetworkAccounts, pool: Pool) {
     pool: name,
     account,
     device: device ?? null,
-    deviceCode: code,
+    deviceCode: codeOf(network, device),
     range,
     unit,
     capacity,
@@ -184,7 +187,7 @@ const holderText = ({ kind, account, name }: Holder): string =>
 
 function findingEvent(network: NetworkAccounts, finding: AuditFinding) {
   const { kind, layout = null, pool = null, device = null, value = null, count, holders, detail } = finding;
-  const deviceCode = device === null ? null : (network.devices.get(device)?.code ?? null);
+  const deviceCode = codeOf(network, finding.device);
   return { event: 'finding', kind, layout, pool, device, deviceCode, value, count, holders, detail, remedy: AUDIT_REMEDIES[kind] };
 }
 

@@ -72,24 +72,24 @@ export type AccessPassKind =
   | { readonly kind: 'edge-seat'; readonly seats: readonly FeedSeat[] }
   | { readonly kind: 'unknown'; readonly tag: number };
 
-/** Byte values of the kind's tag. */
-const TAG = { prepaid: 0, 'solana-validator': 1, 'solana-rpc': 2, others: 3, 'edge-seat': 4 } as const;
+/** Byte values of an access pass's kind. */
+const PASS_TAG = { prepaid: 0, 'solana-validator': 1, 'solana-rpc': 2, others: 3, 'edge-seat': 4 } as const;
 const seats = /* @__PURE__ */ vector(struct(SEAT), 52);
 
-const accessPassKindField: FieldCodec<AccessPassKind> = { read: readKind, write: writeKind };
+const passKind: FieldCodec<AccessPassKind> = { read: readPassKind, write: writePassKind };
 
-function readKind(reader: AccountReader): AccessPassKind {
+function readPassKind(reader: AccountReader): AccessPassKind {
   const tag = reader.u8();
   switch (tag) {
-    case TAG.prepaid:
+    case PASS_TAG.prepaid:
       return { kind: 'prepaid' };
-    case TAG['solana-validator']:
+    case PASS_TAG['solana-validator']:
       return { kind: 'solana-validator', key: reader.key() };
-    case TAG['solana-rpc']:
+    case PASS_TAG['solana-rpc']:
       return { kind: 'solana-rpc', key: reader.key() };
-    case TAG.others:
+    case PASS_TAG.others:
       return { kind: 'others', texts: [reader.text(), reader.text()] };
-    case TAG['edge-seat']:
+    case PASS_TAG['edge-seat']:
       return { kind: 'edge-seat', seats: seats.read(reader) };
     default:
       reader.cutHere();
@@ -97,8 +97,8 @@ function readKind(reader: AccountReader): AccessPassKind {
   }
 }
 
-function writeKind(writer: AccountWriter, kind: AccessPassKind): void {
-  writer.u8(kind.kind === 'unknown' ? kind.tag : TAG[kind.kind]);
+function writePassKind(writer: AccountWriter, kind: AccessPassKind): void {
+  writer.u8(kind.kind === 'unknown' ? kind.tag : PASS_TAG[kind.kind]);
   if (kind.kind === 'solana-validator' || kind.kind === 'solana-rpc') writer.key(kind.key);
   if (kind.kind === 'others') writer.text(kind.texts[0]).text(kind.texts[1]);
   if (kind.kind === 'edge-seat') seats.write(writer, kind.seats);
@@ -113,7 +113,7 @@ export const AccessPassFlag = { dzfLocked: 1, allowMultipleIp: 2 } as const;
 /** AccessPass.last_access_epoch of a pass that never expires. */
 export const UNLIMITED_EPOCH = (1n << 64n) - 1n;
 
-const u16OrOne = /* @__PURE__ */ absentAs(1, u16);
+const oneUserIfAbsent = /* @__PURE__ */ absentAs(1, u16);
 
 /**
  * The AccessPass account (type 11): the permission to create users. A field that the account is too short to hold reads as zero, except the
@@ -124,7 +124,7 @@ export interface AccessPass extends Fields<typeof ACCESS_PASS_LAYOUT> {}
 const ACCESS_PASS_LAYOUT = {
   owner: key,
   bumpSeed: u8,
-  accessPassType: accessPassKindField,
+  accessPassType: passKind,
   /** 0.0.0.0 allows any address. */
   clientIp: ipv4,
   userPayer: key,
@@ -141,9 +141,9 @@ const ACCESS_PASS_LAYOUT = {
   flags: u8,
   tenantAllowlist: keys,
   unicastUserCount: u16,
-  maxUnicastUsers: u16OrOne,
+  maxUnicastUsers: oneUserIfAbsent,
   multicastUserCount: u16,
-  maxMulticastUsers: u16OrOne,
+  maxMulticastUsers: oneUserIfAbsent,
 };
 
 /** Reads an AccessPass account. Throws only AccountDataError, when the data is empty or of another type. */

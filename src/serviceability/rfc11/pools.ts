@@ -229,20 +229,15 @@ function draftedNetworkPool(account: Address, extension: ResourceExtension, type
 /** Tunnels are a /31, loopbacks a /32: more than this is no allocation. */
 const MAX_SLOTS_A_VALUE = 256;
 
-function commonOf(
-  account: Address,
-  { associatedWith }: ResourceExtension,
-  type: IdTypeName | IpBlockTypeName,
-  pool: ResourcePool,
-): Pick<Pool, 'layout' | 'name' | 'account' | 'device' | 'taken' | 'storedCount' | 'isTaken' | 'freeReserved'> {
+function commonOf(account: Address, { associatedWith }: ResourceExtension, type: IdTypeName | IpBlockTypeName, pool: ResourcePool) {
   return {
-    layout: 'drafted',
+    layout: 'drafted' as const,
     name: RESOURCE_LABEL[type],
     account,
     device: associatedWith === ZERO_ADDRESS ? undefined : associatedWith,
     taken: pool.allocated().length,
     storedCount: pool.allocatedCount,
-    isTaken: (slot) => pool.isAllocated(slot),
+    isTaken: (slot: number) => pool.isAllocated(slot),
     freeReserved: () => pool.freeReserved(),
   };
 }
