@@ -228,16 +228,12 @@ function createSubscriptionHub({ endpoint, clock }: { readonly endpoint: Endpoin
   };
 }
 
-interface PubsubLimits {
-  readonly connections: number;
-  readonly subscriptionsPerConnection: number;
-  /** Maximum send buffer of a client that does not read; beyond it the connection is closed. */
-  readonly waitingBytes: number;
-}
-
 export type PubsubServer = ReturnType<typeof createPubsubServer>;
 
-const LIMITS: PubsubLimits = { connections: 64, subscriptionsPerConnection: 256, waitingBytes: 4 << 20 };
+const MAX_CONNECTIONS = 64;
+const MAX_SUBSCRIPTIONS = 256;
+/** Maximum send buffer of a client that does not read; beyond it the connection is closed. */
+const MAX_WAITING_BYTES = 4 << 20;
 const MAX_MESSAGE_BYTES = 50 * 1024;
 
 /**
@@ -245,8 +241,7 @@ const MAX_MESSAGE_BYTES = 50 * 1024;
  *
  *   message ──► parse ──► faults ──► subscribe ──► SubscriptionHub ──(the ledger moves)──► notification
  */
-export function createPubsubServer(options: { readonly endpoint: Endpoint; readonly clock: Clock; readonly limits?: PubsubLimits }) {
-  const { endpoint, clock, limits = LIMITS } = options;
+export function createPubsubServer({ endpoint, clock }: { readonly endpoint: Endpoint; readonly clock: Clock }) {
   const hub = createSubscriptionHub({ endpoint, clock });
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
 
@@ -257,13 +252,13 @@ export function createPubsubServer(options: { readonly endpoint: Endpoint; reado
     const send = (message: unknown): void => {
       if (socket.readyState !== socket.OPEN) return;
       socket.send(stringifyJson(message));
-      if (socket.bufferedAmount > limits.waitingBytes) socket.terminate();
+      if (socket.bufferedAmount > MAX_WAITING_BYTES) socket.terminate();
     };
     const subscribe = (method: string, params: readonly unknown[]): number => {
       const subscription = SUBSCRIBE[method]?.(endpoint, params);
       if (subscription === undefined) throw new RpcError(RpcCode.methodNotFound, 'Method not found');
-      if (own.size >= limits.subscriptionsPerConnection) {
-        throw new RpcError(RpcCode.internalError, `more than ${limits.subscriptionsPerConnection} subscriptions on one connection`);
+      if (own.size >= MAX_SUBSCRIPTIONS) {
+        throw new RpcError(RpcCode.internalError, `more than ${MAX_SUBSCRIPTIONS} subscriptions on one connection`);
       }
       const id = hub.add(subscription, (number, result) => {
         if (subscription.once) own.delete(number);
@@ -316,7 +311,7 @@ export function createPubsubServer(options: { readonly endpoint: Endpoint; reado
     /** Takes over an HTTP connection that asks to be a WebSocket. */
     upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
       socket.on('error', () => socket.destroy());
-      if (server.clients.size >= limits.connections) {
+      if (server.clients.size >= MAX_CONNECTIONS) {
         socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
         return;
       }
