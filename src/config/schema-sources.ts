@@ -29,7 +29,7 @@ export type EapiScheme = 'https' | 'http' | 'unix' | 'grpc';
 
 /** The scheme of an eAPI URL, or undefined for other text. */
 export function eapiScheme(url: string): EapiScheme | undefined {
-  if (/^unix:\/\/\/\S+$/.test(url)) return Buffer.byteLength(url) - 'unix://'.length <= MAX_SOCKET_PATH_BYTES ? 'unix' : undefined;
+  if (/^unix:\/\/\/\S+$/.test(url)) return 'unix';
   if (!URL.canParse(url)) return undefined;
   if (url.startsWith('grpc://')) return isHostAndPort(url.slice('grpc://'.length), false) ? 'grpc' : undefined;
   const parsed = new URL(url);
@@ -40,6 +40,10 @@ export function eapiScheme(url: string): EapiScheme | undefined {
 function eapiUrl(options: About) {
   const field = z
     .string()
+    .refine((url) => eapiScheme(url) !== 'unix' || Buffer.byteLength(url) - 'unix://'.length <= MAX_SOCKET_PATH_BYTES, {
+      error: `names a Unix socket whose path is longer than ${MAX_SOCKET_PATH_BYTES} bytes`,
+      abort: true,
+    })
     .refine((url) => eapiScheme(url) !== undefined, { error: NOT_AS_EXPECTED, abort: true })
     .refine((url) => !hasCredentials(url), { error: 'must not contain a user or password; use username and passwordFile' });
   const expects = 'an address such as "https://127.0.0.1", "unix:///var/run/command-api.sock" or "grpc://127.0.0.1:9543"';

@@ -81,6 +81,7 @@ describe('credentials', () => {
       `{ type: eapi, ${EAPI}, password: hunter2 }`,
       ['password: unknown key; passwords do not belong into the configuration: set passwordFile to the file that holds it'],
     ],
+    [`{ type: eapi, url: "unix:///${'x'.repeat(107)}" }`, ['url: names a Unix socket whose path is longer than 107 bytes']],
     ['{ type: snmp, host: sw }', ['communityFile: is required: the path of a file that holds the community']],
     ['{ type: snmp, host: sw, community: hunter2, communityFile: /c }', ['community: conflicts with communityFile; remove one of them']],
     [
@@ -101,7 +102,6 @@ describe('credentials', () => {
     'https://10.0.0.1/?a=b',
     'admin:secret@10.0.0.1:x',
     'unix://command-api.sock',
-    `unix:///${'x'.repeat(107)}`,
     'grpc://admin:secret@127.0.0.1:9543',
     'grpc:///var/run/rpc.sock',
     'grpc://127.0.0.1/command-api',
