@@ -309,26 +309,41 @@ function instructionOf(text: string): Rfc11InstructionName | undefined {
   return name in Rfc11Instruction ? (name as Rfc11InstructionName) : undefined;
 }
 
+/** Each form of a log line, and what it says. */
+const FORMS: readonly (readonly [form: RegExp, read: (...groups: readonly string[]) => Rfc11LogDetail | undefined])[] = [
+  [/^AllocateResource: (\w+) slot (\d+)$/, (label, slot) => slotDetail('allocate', label, slot)],
+  [/^ReleaseResource: (\w+) slot (\d+)$/, (label, slot) => slotDetail('release', label, slot)],
+  [
+    /^SetResourceState: (\w+) marked \d+ slots(?:: ([\d, ]+))?(?:; \d+ were taken already)?$/,
+    (label = '', slots = '') => {
+      const resource = resourceTypeOfLabel(label);
+      return resource && { kind: 'marked', resource, slots: numbersOf(slots) };
+    },
+  ],
+  [/^Allocated (.*)$/s, (list = '') => ({ kind: 'allocated', slots: parts(list).flatMap(allocatedPart) })],
+  [/^Deallocated slots: (.*)$/s, (list = '') => ({ kind: 'deallocated', slots: parts(list).flatMap(deallocatedPart) })],
+  [/^Created\b(.*)$/s, (rest = '') => ({ kind: 'created', accounts: addressesIn(rest) })],
+  [/^Closed\b(.*)$/s, (rest = '') => ({ kind: 'closed', accounts: addressesIn(rest) })],
+  [/^Backfilled\b(.*)$/s, (rest = '') => ({ kind: 'backfilled', accounts: addressesIn(rest) })],
+  [/^Contributor of (\w+): (\w+) -> (\w+)$/, (device = '', from = '', to = '') => ({ kind: 'contributor', device, from, to })],
+  [/^Marked (\d+) users as OutOfCredits$/, (users) => ({ kind: 'swept', users: Number(users) })],
+];
+
 function detailOf(text: string): Rfc11LogDetail | undefined {
-  const bitmap = /^(Allocate|Release)Resource: (\w+) slot (\d+)$/.exec(text);
-  const resource = resourceTypeOfLabel(bitmap?.[2] ?? /^SetResourceState: (\w+) /.exec(text)?.[1] ?? '');
-  if (bitmap !== null && resource !== undefined)
-    return { kind: 'slot', operation: bitmap[1] === 'Allocate' ? 'allocate' : 'release', resource, slot: Number(bitmap[3]) };
-  const marked = /^SetResourceState: \w+ marked \d+ slots(?:: ([\d, ]+))?(?:; \d+ were taken already)?$/.exec(text);
-  if (marked !== null && resource !== undefined) return { kind: 'marked', resource, slots: numbersOf(marked[1] ?? '') };
-  if (text.startsWith('Allocated ')) return { kind: 'allocated', slots: parts(text.slice('Allocated '.length)).flatMap(allocatedPart) };
-  if (text.startsWith('Deallocated slots: '))
-    return { kind: 'deallocated', slots: parts(text.slice('Deallocated slots: '.length)).flatMap(deallocatedPart) };
-  const account = /^(Created|Closed|Backfilled)\b/.exec(text)?.[1]?.toLowerCase();
-  if (account === 'created' || account === 'closed' || account === 'backfilled')
-    return { kind: account, accounts: text.match(/\b[1-9A-HJ-NP-Za-km-z]{32,44}\b/g) ?? [] };
-  const [, device, from, to] = /^Contributor of (\w+): (\w+) -> (\w+)$/.exec(text) ?? [];
-  if (device !== undefined && from !== undefined && to !== undefined) return { kind: 'contributor', device, from, to };
-  const swept = /^Marked (\d+) users as OutOfCredits$/.exec(text);
-  return swept === null ? undefined : { kind: 'swept', users: Number(swept[1]) };
+  for (const [form, read] of FORMS) {
+    const match = form.exec(text);
+    if (match !== null) return read(...match.slice(1));
+  }
+  return undefined;
+}
+
+function slotDetail(operation: 'allocate' | 'release', label = '', slot = ''): Rfc11LogDetail | undefined {
+  const resource = resourceTypeOfLabel(label);
+  return resource && { kind: 'slot', operation, resource, slot: Number(slot) };
 }
 
 const parts = (text: string): readonly string[] => text.split(', ');
+const addressesIn = (text: string): readonly string[] => text.match(/\b[1-9A-HJ-NP-Za-km-z]{32,44}\b/g) ?? [];
 const numbersOf = (text: string): readonly number[] => (text.match(/\d+/g) ?? []).map(Number);
 
 /** `tunnel_net: 169.254.0.0/31 (slot 0)`; `none` in either place stands for nothing. */
