@@ -60,7 +60,11 @@ export async function runStep({ name, run }: Step, deadlineMs: number, clock: Cl
   const finding = await withDeadline(
     deadlineMs,
     signal,
-    (inner) => Promise.race([Promise.resolve().then(() => run(inner)), untilAborted(inner)]),
+    (inner) =>
+      untilAborted(
+        Promise.resolve().then(() => run(inner)),
+        inner,
+      ),
     clock,
   ).catch((error: unknown) => {
     signal.throwIfAborted();

@@ -176,7 +176,7 @@ export function singleFlight<T>(work: (signal: AbortSignal) => Promise<T>): (sig
     const mine = running;
     mine.waiting += 1;
     try {
-      return await withSignals([signal], (inner) => Promise.race([mine.outcome, untilAborted(inner)]));
+      return await untilAborted(mine.outcome, signal);
     } finally {
       mine.waiting -= 1;
       if (mine.waiting === 0) {
@@ -187,10 +187,16 @@ export function singleFlight<T>(work: (signal: AbortSignal) => Promise<T>): (sig
   };
 }
 
-/** Rejects with the signal's reason when it aborts, for work that ignores its signal. */
-export function untilAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+/** The outcome of work that ignores its signal. When that aborts first, calls `cancel` and rejects with the signal's reason. */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal, cancel: () => void = () => undefined): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      cancel();
+      reject(signal.reason);
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
 

@@ -1,6 +1,15 @@
 import type * as Grpc from '@grpc/grpc-js';
 import type { StreamDecoder } from '@grpc/grpc-js/build/src/stream-decoder.js';
-import { AgentError, DeadlineExceeded, describeError, isAgentError, oneLine, Stopped, withDeadline } from '../../lib/index.ts';
+import {
+  AgentError,
+  DeadlineExceeded,
+  describeError,
+  isAgentError,
+  oneLine,
+  Stopped,
+  untilAborted,
+  withDeadline,
+} from '../../lib/index.ts';
 import type * as Messages from './messages.ts';
 
 /** The switch ended a stream without an error, which it should not. */
@@ -35,26 +44,21 @@ const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
 
 /** One request and its answer; the call is canceled, and rejects with the reason, when the signal aborts. */
 function unary(client: Grpc.Client, method: string, request: Uint8Array, signal: AbortSignal): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      call.cancel();
-      reject(signal.reason);
-    };
-    const call = client.makeUnaryRequest<Uint8Array, Buffer>(
+  let call: Grpc.ClientUnaryCall | undefined;
+  const answered = new Promise<Buffer>((resolve, reject) => {
+    call = client.makeUnaryRequest<Uint8Array, Buffer>(
       method,
       asBuffer,
       (bytes) => bytes,
       request,
       (error, answer) => {
-        signal.removeEventListener('abort', onAbort);
         if (error !== null) reject(error);
         else if (answer === undefined) reject(new Error('an answer without a message'));
         else resolve(answer);
       },
     );
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
   });
+  return untilAborted(answered, signal, () => call?.cancel());
 }
 
 /** One request and the messages of its stream. Never resolves: it rejects with what ended it, or with the signal's reason. */
@@ -65,24 +69,15 @@ function stream(
   onMessage: (message: Buffer) => void,
   signal: AbortSignal,
 ): Promise<never> {
-  return new Promise((_, reject) => {
-    const call = client.makeServerStreamRequest<Uint8Array, Buffer>(method, asBuffer, (bytes) => bytes, request);
-    const end = (reason: unknown): void => {
-      signal.removeEventListener('abort', onAbort);
-      reject(reason);
-    };
-    const onAbort = (): void => {
-      call.cancel();
-      end(signal.reason);
-    };
-    call.on('data', (message: unknown) => {
-      if (Buffer.isBuffer(message)) onMessage(message);
-    });
-    call.on('error', end);
-    call.on('end', () => end(new StreamEnded()));
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
+  const call = client.makeServerStreamRequest<Uint8Array, Buffer>(method, asBuffer, (bytes) => bytes, request);
+  call.on('data', (message: unknown) => {
+    if (Buffer.isBuffer(message)) onMessage(message);
   });
+  const ended = new Promise<never>((_, reject) => {
+    call.on('error', reject);
+    call.on('end', () => reject(new StreamEnded()));
+  });
+  return untilAborted(ended, signal, () => call.cancel());
 }
 
 interface Call {

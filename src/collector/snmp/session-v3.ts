@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { createV3Session as createLibrarySession, ResponseInvalidCode } from 'net-snmp';
-import { AgentError, asError, Stopped } from '../../lib/index.ts';
+import { AgentError, asError, Stopped, untilAborted } from '../../lib/index.ts';
+import type { VarBind } from './message.ts';
 import { errorOfStatus, type IgnoredDatagrams, SnmpProblem, type SnmpRequest, type SnmpSession, type SnmpUser } from './session.ts';
 import { FilteringSocket, netSnmpUser, UsmFilter } from './usm-filter.ts';
 
@@ -117,24 +118,22 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
   });
 
   return {
-    request(request, signal) {
-      if (closed) return Promise.reject(new Stopped('the SNMP session is closed'));
-      if (signal.aborted) return Promise.reject(signal.reason);
-      return new Promise((resolve, reject) => {
-        const onAbort = (): void => reject(signal.reason);
-        signal.addEventListener('abort', onAbort, { once: true });
-        const answered = (error: unknown): void => {
-          signal.removeEventListener('abort', onAbort);
+    async request(request, signal) {
+      if (closed) throw new Stopped('the SNMP session is closed');
+      signal.throwIfAborted();
+      const answered = new Promise<readonly VarBind[]>((resolve, reject) => {
+        const onAnswer = (error: unknown): void => {
           const { varbinds, lastReport } = usmFilter;
           if (error === null && varbinds !== undefined) resolve(varbinds);
           else reject(closed ? new Stopped('the SNMP session is closed') : errorOfV3(error, lastReport, user, endpoint));
         };
         try {
-          send(session, request, answered);
+          send(session, request, onAnswer);
         } catch (error) {
-          answered(error);
+          onAnswer(error);
         }
       });
+      return untilAborted(answered, signal);
     },
     causeOfSilence() {
       // Agents drop a request that decrypts to garbage. They also drop one for a context that they do not have.

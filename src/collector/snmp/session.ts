@@ -3,7 +3,7 @@ import type { RemoteInfo } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIP, SocketAddress } from 'node:net';
 import { Packet, Session } from 'snmp-native';
-import { AgentError, type Clock, type ErrorCode, Stopped } from '../../lib/index.ts';
+import { AgentError, type Clock, type ErrorCode, Stopped, untilAborted } from '../../lib/index.ts';
 import { decodeResponse, type Oid, type SnmpMessage, unlessMalformed, type VarBind } from './message.ts';
 
 /** Why datagrams are dropped. */
@@ -233,27 +233,23 @@ export function createV2cSession({ address, port, community, waits, ignored }: V
   });
 
   return {
-    request(request, signal) {
-      if (closed) return Promise.reject(new Stopped('the SNMP session is closed'));
-      if (signal.aborted) return Promise.reject(signal.reason);
+    async request(request, signal) {
+      if (closed) throw new Stopped('the SNMP session is closed');
+      signal.throwIfAborted();
       const packet = packetOf(request, community);
-      return new Promise((resolve, reject) => {
-        const settle = (finish: () => void): void => {
-          const { reqid } = packet.pdu;
-          signal.removeEventListener('abort', onAbort);
-          waiting.delete(reqid);
-          clearTimeout(session.reqs[reqid]?.timeout);
-          delete session.reqs[reqid];
-          finish();
-        };
-        const onAbort = (): void => settle(() => reject(signal.reason));
-        const onFailure = (error: Error | null): void =>
-          settle(() => reject(closed ? new Stopped('the SNMP session is closed') : (error ?? new Error('no answer'))));
-        session.sendMsg(packet, {}, onFailure);
-        signal.addEventListener('abort', onAbort, { once: true });
-        waiting.set(packet.pdu.reqid, ({ errorStatus, varbinds }) =>
-          settle(() => (errorStatus === 0 ? resolve(varbinds) : reject(errorOfStatus(errorStatus)))),
+      const answered = new Promise<readonly VarBind[]>((resolve, reject) => {
+        session.sendMsg(packet, {}, (error) =>
+          reject(closed ? new Stopped('the SNMP session is closed') : (error ?? new Error('no answer'))),
         );
+        waiting.set(packet.pdu.reqid, ({ errorStatus, varbinds }) =>
+          errorStatus === 0 ? resolve(varbinds) : reject(errorOfStatus(errorStatus)),
+        );
+      });
+      const { reqid } = packet.pdu;
+      return untilAborted(answered, signal).finally(() => {
+        waiting.delete(reqid);
+        clearTimeout(session.reqs[reqid]?.timeout);
+        delete session.reqs[reqid];
       });
     },
     close() {

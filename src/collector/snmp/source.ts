@@ -259,7 +259,7 @@ class SnmpSource implements SwitchSource {
   async #resolve(signal: AbortSignal): Promise<string> {
     try {
       const { host, timeoutMs } = this.#options;
-      return await withDeadline(timeoutMs, signal, (inner) => Promise.race([resolveHost(host), untilAborted(inner)]));
+      return await withDeadline(timeoutMs, signal, (inner) => untilAborted(resolveHost(host), inner));
     } catch (cause) {
       signal.throwIfAborted();
       throw new AgentError('SNMP__UNREACHABLE', { endpoint: this.#endpoint, problem: describeError(cause) }, { cause });

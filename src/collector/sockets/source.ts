@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { isIPv4, isIPv6 } from 'node:net';
 import { delimiter } from 'node:path';
@@ -12,6 +12,7 @@ import {
   describeError,
   oneLine,
   Stopped,
+  untilAborted,
   withDeadline,
   withSignals,
 } from '../../lib/index.ts';
@@ -59,7 +60,7 @@ export function createNamespaces({ folder, ip = 'ip', flags = '-tinHO' }: Namesp
   };
 }
 
-function run(file: string, args: readonly string[], namespace: string, signal: AbortSignal): Promise<string> {
+async function run(file: string, args: readonly string[], namespace: string, signal: AbortSignal): Promise<string> {
   const path = [...new Set([...(process.env.PATH ?? '').split(delimiter), ...SYSTEM_FOLDERS])].join(delimiter);
   const options = {
     env: { PATH: path, LANG: 'C', LC_ALL: 'C' },
@@ -67,21 +68,17 @@ function run(file: string, args: readonly string[], namespace: string, signal: A
     maxBuffer: MAX_OUTPUT_BYTES,
     killSignal: 'SIGKILL',
   } as const;
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const child = execFile(file, args, options, (error, stdout, stderr) => {
-      signal.removeEventListener('abort', onAbort);
+  signal.throwIfAborted();
+  let child: ChildProcess | undefined;
+  const ended = new Promise<string>((resolve, reject) => {
+    child = execFile(file, args, options, (error, stdout, stderr) => {
       // ss exits with 0 even if the kernel refuses it the sockets. Then its error text is its only output.
       if (error === null && (stdout !== '' || stderr.trim() === '')) resolve(stdout);
       else reject(new AgentError('SOCKETS__SS_FAILED', { namespace, problem: problemOf(error, stderr) }, { cause: error }));
     });
-    // With the signal as an option, execFile would send SIGTERM, whatever its killSignal is.
-    const onAbort = (): void => {
-      child.kill('SIGKILL');
-      reject(signal.reason);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
   });
+  // With the signal as an option, execFile would send SIGTERM, whatever its killSignal is.
+  return untilAborted(ended, signal, () => child?.kill('SIGKILL'));
 }
 
 /** What the tools printed says more than Node's message, which repeats the command line. */
