@@ -27,8 +27,8 @@ interface ListenerOptions {
   readonly name: string;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly random: Random;
-  /** Calls `onListening` once it listens. Resolves when the signal aborts, and rejects when it can no longer listen. */
-  listen(onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<void>;
+  /** Calls `onListening` while it listens. Rejects when it can no longer listen, and when the signal aborts. */
+  listen(onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<never>;
 }
 
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };

@@ -13,6 +13,7 @@ import {
   oneLine,
   type Random,
   Stopped,
+  untilAborted,
   withDeadline,
   withSignals,
 } from '../lib/index.ts';
@@ -332,11 +333,7 @@ export class RateLimitedRpc implements JsonRpc {
     });
     if (!isAdmitted) {
       const since = clock.monotonic();
-      const ended = (inner: AbortSignal): Promise<void> => {
-        inner.addEventListener('abort', () => turn.abort(inner.reason), { once: true });
-        if (inner.aborted) turn.abort(inner.reason);
-        return admission;
-      };
+      const ended = (inner: AbortSignal): Promise<void> => untilAborted(admission, inner, () => turn.abort(inner.reason));
       try {
         await withSignals([signal, this.#closing.signal], (either) => withDeadline(timeoutMs, either, ended, clock));
       } catch (error) {

@@ -30,7 +30,7 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
   // A watch has no deadline; the timeout of the channel is for calls.
   const channel = new GrpcChannel({ endpoint, address, timeoutMs: QUIET_MS, maxAnswerBytes: MAX_MESSAGE_BYTES });
 
-  async function listen(onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<void> {
+  async function listen(onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<never> {
     // The connection may come later than the stream.
     const afterSilence = async (untilEnd: AbortSignal): Promise<void> => {
       do await clock.sleep(QUIET_MS, untilEnd);
@@ -38,7 +38,7 @@ export function createBgpWatch({ name = 'bgp-watch', address, clock, random }: B
       onListening();
     };
     const { WATCH_BGP, encodeWatchAll, namesPeer } = await loadMessages();
-    await withSignals([signal], (untilEnd) => {
+    return withSignals([signal], (untilEnd) => {
       afterSilence(untilEnd).catch(() => undefined);
       return channel.watch(
         WATCH_BGP,

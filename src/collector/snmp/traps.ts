@@ -1,5 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { AgentError, type Clock, describeError, type Random } from '../../lib/index.ts';
+import { AgentError, type Clock, describeError, type Random, untilAborted } from '../../lib/index.ts';
 import { createListener, type TriggerSource } from '../triggers.ts';
 import { BerReader, compareOids, decodeMessage, type Oid, TAG, trapOidIn, unlessMalformed } from './message.ts';
 import { RateLimit, requireUsable, type SnmpCredentials } from './session.ts';
@@ -137,17 +137,14 @@ export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
     }
   };
 
-  const listen = async (onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<void> => {
+  const listen = async (onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<never> => {
     const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     if (user !== undefined) {
       const { createV3NotificationReader } = await import('./traps-v3.ts');
       v3 = createV3NotificationReader({ user, clock, reply: (message, to) => reply(socket, message, to) });
     }
     try {
-      await new Promise<void>((resolve, reject) => {
-        const onAbort = (): void => resolve();
-        if (signal.aborted) return onAbort();
-        signal.addEventListener('abort', onAbort, { once: true });
+      const failed = new Promise<never>((_, reject) => {
         socket.on('error', reject);
         socket.on('message', (datagram, from) => onDatagram(datagram, from, socket, onTrigger));
         socket.on('listening', () => {
@@ -157,6 +154,7 @@ export function createTrapTrigger(options: TrapTriggerOptions): TrapTrigger {
         });
         socket.bind(port, host);
       });
+      return await untilAborted(failed, signal);
     } catch (cause) {
       throw new AgentError('SNMP__TRAPS_UNHEARD', { endpoint: `${host}:${port}`, problem: describeError(cause) }, { cause });
     } finally {
