@@ -2,7 +2,7 @@ import { isIP, isIPv4 } from 'node:net';
 import type { Neighbor, NeighborKey, NeighborState, VrfName, VrfReading } from '../../bgp/index.ts';
 import { AgentError, type EpochMs, isRecord } from '../../lib/index.ts';
 import { type Nanoseconds, nanoseconds } from '../../serviceability/index.ts';
-import { neighborKeyText } from '../collector.ts';
+import { hasNeighbors, neighborKeyText } from '../collector.ts';
 import { idleText, notificationText } from '../down-reasons.ts';
 import { commandError, concernsOneCommand, type EapiClient, readEpochSeconds, saysNoBgp } from './client.ts';
 import { type JsonObject, switchText, typeName } from './json.ts';
@@ -33,31 +33,24 @@ export function readSummary(result: JsonObject, { endpoint, source, switchTime }
   const warning = Array.isArray(result.warnings) ? result.warnings.find((text) => typeof text === 'string' && saysNoBgp(text)) : undefined;
   if (typeof warning === 'string') throw new AgentError('EAPI__NO_BGP', { endpoint, problem: switchText(warning) });
   if (!isRecord(result.vrfs)) throw new AgentError('EAPI__MALFORMED', { endpoint, problem: `vrfs is ${typeName(result.vrfs)}` });
-  const names = Object.keys(result.vrfs);
-  if (names.length === 0) throw new AgentError('EAPI__NO_BGP', { endpoint, problem: 'the summary names no VRF' });
-
   const time = isRecord(result._meta) ? readEpochSeconds(result._meta.execStartTime) : switchTime;
-  const vrfs = new Map<VrfName, VrfReading>();
-  let established = 0;
-  let count = 0;
-  let problem: string | undefined;
-  for (const name of names) {
-    const reading = readVrf(result.vrfs[name], source, time);
-    vrfs.set(name, reading);
-    if (reading.kind === 'failed') {
-      problem ??= `VRF ${switchText(name, 40)}: ${reading.problem}`;
-      continue;
-    }
-    count += reading.neighbors.size;
-    for (const { state } of reading.neighbors.values()) if (state === 'established') established += 1;
-  }
-  if (count === 0 && problem !== undefined) throw new AgentError('EAPI__MALFORMED', { endpoint, problem });
-  if (count === 0) throw new AgentError('EAPI__EMPTY', { endpoint });
+  const vrfs = new Map(Object.entries(result.vrfs).map(([name, vrf]): [VrfName, VrfReading] => [name, readVrf(vrf, source, time)]));
+  if (vrfs.size === 0) throw new AgentError('EAPI__NO_BGP', { endpoint, problem: 'the summary names no VRF' });
+  if (!hasNeighbors({ vrfs })) throw nothingSeen(vrfs, endpoint);
+  const neighbors = [...vrfs.values()].flatMap((reading) => (reading.kind === 'collected' ? [...reading.neighbors.values()] : []));
   return {
     vrfs,
     /** How many neighbors are Established. */
-    established,
+    established: neighbors.filter(({ state }) => state === 'established').length,
   };
+}
+
+function nothingSeen(vrfs: ReadonlyMap<VrfName, VrfReading>, endpoint: string): AgentError {
+  for (const [name, reading] of vrfs) {
+    if (reading.kind === 'failed')
+      return new AgentError('EAPI__MALFORMED', { endpoint, problem: `VRF ${switchText(name, 40)}: ${reading.problem}` });
+  }
+  return new AgentError('EAPI__EMPTY', { endpoint });
 }
 
 function readVrf(value: unknown, source: string, switchTime: EpochMs | undefined): VrfReading {
