@@ -148,3 +148,6 @@ export function existing<T>(value: T | null | undefined): T {
   if (value === null || value === undefined) throw new Error('expected it to be there');
   return value;
 }
+
+/** For web3.js's Connection: its own agent throws, where nothing catches it, when a ledger that stops resets a connection between two requests. */
+export const NO_KEEP_ALIVE = { httpAgent: false } as const;

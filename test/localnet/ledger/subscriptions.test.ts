@@ -5,7 +5,7 @@ import { WebSocket } from 'ws';
 import { createLocalLedger, type LocalLedger } from '../../../localnet/ledger/index.ts';
 import { systemClock } from '../../../src/lib/index.ts';
 import { type Address, decodeUser, lamports, nanoseconds, setUserBgpStatusInstruction } from '../../../src/serviceability/index.ts';
-import { addressOfKey, build, existing, keypair, SOL, toWeb3 } from './ledger-fixture.ts';
+import { addressOfKey, build, existing, keypair, NO_KEEP_ALIVE, SOL, toWeb3 } from './ledger-fixture.ts';
 
 const SLOT_MS = 20;
 const publisher = keypair('publisher');
@@ -24,7 +24,7 @@ beforeEach(async () => {
   user = ledger.admin.createUser({ device });
   const addresses = await ledger.start();
   wsUrl = addresses.wsUrl;
-  connection = new Connection(addresses.rpcUrl, { wsEndpoint: wsUrl, commitment: 'processed' });
+  connection = new Connection(addresses.rpcUrl, { wsEndpoint: wsUrl, commitment: 'processed', ...NO_KEEP_ALIVE });
 });
 
 afterEach(async () => {
@@ -251,7 +251,7 @@ test('the port after a given one serves subscriptions too, as Solana clients exp
   const port = await twoFreePorts();
   const onFixedPort = createLocalLedger({ clock: systemClock, slotMs: SLOT_MS, port });
   expect(await onFixedPort.start()).toEqual({ rpcUrl: `http://127.0.0.1:${port}`, wsUrl: `ws://127.0.0.1:${port + 1}` });
-  const usual = new Connection(`http://127.0.0.1:${port}`);
+  const usual = new Connection(`http://127.0.0.1:${port}`, NO_KEEP_ALIVE);
   const slot = await new Promise((resolve) => usual.onSlotChange((info) => resolve(info.slot)));
   expect(slot).toEqual(expect.any(Number));
   hangUp(usual);

@@ -5,7 +5,7 @@ import { createLocalLedger } from '../../../localnet/ledger/index.ts';
 import { decodeUser, lamports } from '../../../src/serviceability/index.ts';
 import { DEVICE } from '../../support/bgp-builders.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
-import { addressOfKey, build, createBed, existing, type Fixture, keypair } from './ledger-fixture.ts';
+import { addressOfKey, build, createBed, existing, type Fixture, keypair, NO_KEEP_ALIVE } from './ledger-fixture.ts';
 
 let fixture: Fixture;
 let connection: Connection;
@@ -13,7 +13,7 @@ let connection: Connection;
 beforeEach(async () => {
   fixture = createBed();
   const { rpcUrl } = await fixture.ledger.start();
-  connection = new Connection(rpcUrl, { commitment: 'confirmed', disableRetryOnRateLimit: true });
+  connection = new Connection(rpcUrl, { commitment: 'confirmed', disableRetryOnRateLimit: true, ...NO_KEEP_ALIVE });
 });
 
 afterEach(async () => {
