@@ -97,11 +97,7 @@ function changedAtOf(state: NeighborState, seconds: number, readAt: EpochMs): Ep
 
 const ARISTA_BGP_OBJECTS = [1, 3, 6, 1, 4, 1, 30_065, 4, 1, 1];
 
-const aristaMibColumn = (table: Oid, cell: PeerColumn['cell'], isDynamic: boolean): PeerColumn => ({
-  cell,
-  oid: [...ARISTA_BGP_OBJECTS, ...table],
-  isDynamic,
-});
+const column = (oid: Oid, cell: CellName, isDynamic: boolean): PeerColumn => ({ cell, oid, isDynamic });
 
 /**
  * ARISTA-BGP4V2-MIB (draft-ietf-idr-bgp4-mibv2-13 under Arista's number): descriptions, four-octet AS numbers and IPv6 neighbors in addition
@@ -110,12 +106,12 @@ const aristaMibColumn = (table: Oid, cell: PeerColumn['cell'], isDynamic: boolea
 export const ARISTA_MIB: PeerMib = {
   name: 'arista',
   columns: [
-    aristaMibColumn([2, 1, 13], 'state', true),
-    aristaMibColumn([2, 1, 10], 'remoteAs', false),
-    aristaMibColumn([2, 1, 12], 'adminStatus', false),
-    aristaMibColumn([2, 1, 14], 'description', false),
-    aristaMibColumn([4, 1, 1], 'establishedTime', true),
-    aristaMibColumn([7, 1, 5], 'establishedTransitions', true),
+    column([...ARISTA_BGP_OBJECTS, 2, 1, 13], 'state', true),
+    column([...ARISTA_BGP_OBJECTS, 2, 1, 10], 'remoteAs', false),
+    column([...ARISTA_BGP_OBJECTS, 2, 1, 12], 'adminStatus', false),
+    column([...ARISTA_BGP_OBJECTS, 2, 1, 14], 'description', false),
+    column([...ARISTA_BGP_OBJECTS, 4, 1, 1], 'establishedTime', true),
+    column([...ARISTA_BGP_OBJECTS, 7, 1, 5], 'establishedTransitions', true),
   ],
   // Six rows of six columns come to 1.4 kB with an address of IPv4 and a description of ten letters.
   rowsPerAnswer: 6,
@@ -123,7 +119,7 @@ export const ARISTA_MIB: PeerMib = {
   addressOf,
   remoteAsOf: (cell: SnmpValue) => (cell.kind === 'unsigned' && cell.type === 'gauge32' && cell.value > 0 ? cell.value : undefined),
   // aristaBgp4V2PeerErrorsTable: code, subcode and time of the last one received, and of the last one sent.
-  errorColumns: [1, 2, 3, 6, 7, 8].map((column) => [...ARISTA_BGP_OBJECTS, 3, 1, column]),
+  errorColumns: [1, 2, 3, 6, 7, 8].map((number) => [...ARISTA_BGP_OBJECTS, 3, 1, number]),
   errorOf(values) {
     const [code = 0, subcode = 0, at = 0, sentCode = 0, sentSubcode = 0, sentAt = 0] = values.map(numberOf);
     const received = notificationText(code, subcode, 'received');
@@ -164,20 +160,14 @@ export const BGP_LOCAL_AS: Oid = [1, 3, 6, 1, 2, 1, 15, 2, 0];
 
 const BGP_PEER_ENTRY = [1, 3, 6, 1, 2, 1, 15, 3, 1];
 
-const bgp4MibColumn = (number: number, cell: PeerColumn['cell'], isDynamic: boolean): PeerColumn => ({
-  cell,
-  oid: [...BGP_PEER_ENTRY, number],
-  isDynamic,
-});
-
 /** BGP4-MIB (RFC 4273), the objects of bgpPeerTable that show whether a session is up. It has no IPv6 neighbors and no descriptions. */
 export const BGP4_MIB: PeerMib = {
   name: 'bgp4',
   columns: [
-    bgp4MibColumn(2, 'state', true),
-    bgp4MibColumn(9, 'remoteAs', false),
-    bgp4MibColumn(15, 'establishedTransitions', true),
-    bgp4MibColumn(16, 'establishedTime', true),
+    column([...BGP_PEER_ENTRY, 2], 'state', true),
+    column([...BGP_PEER_ENTRY, 9], 'remoteAs', false),
+    column([...BGP_PEER_ENTRY, 15], 'establishedTransitions', true),
+    column([...BGP_PEER_ENTRY, 16], 'establishedTime', true),
   ],
   // Twelve rows of four columns come to 1.2 kB.
   rowsPerAnswer: 12,
