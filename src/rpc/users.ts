@@ -110,23 +110,19 @@ const ANSWER_WITHIN_MS = 4_000;
 const FIRST_VRF_ID = 1;
 const LAST_VRF_ID = 1023;
 
-/** Tenants' VRFs, read once a minute for the tenants in use. A known VRF outlives a read that failed. */
-class TenantVrfs {
-  readonly #options: Pick<UserViewReaderOptions, 'rpc' | 'programId' | 'clock'>;
-  #known: ReadonlyMap<Address, VrfName> = new Map();
-  #asked: ReadonlySet<Address> = new Set();
-  #goodUntil: number = Number.NEGATIVE_INFINITY;
+/**
+ * Reads the VRFs of tenants, once a minute for the tenants in use. A tenant that cannot be read is absent; a known VRF outlives a read that failed.
+ * Rejects only for an aborted signal.
+ */
+function createTenantVrfs({ rpc, programId, clock }: Pick<UserViewReaderOptions, 'rpc' | 'programId' | 'clock'>) {
+  let known: ReadonlyMap<Address, VrfName> = new Map();
+  let asked: ReadonlySet<Address> = new Set();
+  let goodUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(options: Pick<UserViewReaderOptions, 'rpc' | 'programId' | 'clock'>) {
-    this.#options = options;
-  }
-
-  /** The VRF of each tenant that can be read; the others are absent. Rejects only for an aborted signal. */
-  async resolve(tenants: ReadonlySet<Address>, signal: AbortSignal): Promise<ReadonlyMap<Address, VrfName>> {
-    const { rpc, programId, clock } = this.#options;
+  return async (tenants: ReadonlySet<Address>, signal: AbortSignal): Promise<ReadonlyMap<Address, VrfName>> => {
     const now = clock.monotonic();
     const keys = [...tenants];
-    if (keys.length === 0 || (now < this.#goodUntil && keys.every((key) => this.#asked.has(key)))) return this.#known;
+    if (keys.length === 0 || (now < goodUntil && keys.every((key) => asked.has(key)))) return known;
     try {
       const { accounts } = await withDeadline(ANSWER_WITHIN_MS, signal, (inner) => rpc.accounts(keys, inner), clock);
       const vrfs = new Map<Address, VrfName>();
@@ -134,15 +130,15 @@ class TenantVrfs {
         const vrf = vrfOf(accounts[index], programId);
         if (vrf !== undefined) vrfs.set(key, vrf);
       });
-      this.#known = vrfs;
-      this.#goodUntil = now + GOOD_FOR_MS;
+      known = vrfs;
+      goodUntil = now + GOOD_FOR_MS;
     } catch {
       signal.throwIfAborted();
-      this.#goodUntil = now + RETRY_MS;
+      goodUntil = now + RETRY_MS;
     }
-    this.#asked = tenants;
-    return this.#known;
-  }
+    asked = tenants;
+    return known;
+  };
 }
 
 function vrfOf(account: AccountInfo | null | undefined, programId: Address): VrfName | undefined {
@@ -172,7 +168,7 @@ const TENANTLESS_VRF: VrfName = 'vrf1';
  */
 export function createUserViewReader({ rpc, device, programId, clock }: UserViewReaderOptions) {
   const slotClock = new SlotClock({ rpc, clock });
-  const tenantVrfs = new TenantVrfs({ rpc, programId, clock });
+  const readTenantVrfs = createTenantVrfs({ rpc, programId, clock });
   const rollbackWatch = new RollbackWatch();
   let applied: Slot | undefined;
   let appliedAt: MonotonicMs | undefined;
@@ -193,7 +189,7 @@ export function createUserViewReader({ rpc, device, programId, clock }: UserView
       slotClock.refresh(signal),
     ]);
     const decoded = decodeUsers(accounts, lastDecoded);
-    const vrfs = await tenantVrfs.resolve(tenantsOf(decoded), signal);
+    const vrfs = await readTenantVrfs(tenantsOf(decoded), signal);
     const users = ledgerUsersOf(decoded, vrfs, lastUsers);
     // Compared last: another read may have been faster.
     const floor = later(applied, needed);
