@@ -134,15 +134,25 @@ function arranged(line: string, format: LoggerOptions['format'], color: boolean)
   return `<${JOURNAL_PRIORITY[level]}>${line}`;
 }
 
+/** Deeper than any field of the agent. A value can contain itself. */
+const MAX_DEPTH = 8;
+
 // pino's `redact` takes longer than all the rest of a line, and a mass flap writes a line a user.
-function plainFields(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, SECRET_NAMES.has(name) ? '[hidden]' : plainValue(value)]));
+function plainFields(fields: object, depth = 0): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, SECRET_NAMES.has(name) ? '[hidden]' : plainValue(value, depth)]),
+  );
 }
 
-function plainValue(value: unknown): unknown {
+function plainValue(value: unknown, depth: number): unknown {
   if (value instanceof Error) return serializeError(value);
   if (typeof value === 'bigint') return bigintAsJson(value);
-  return isRecord(value) ? plainFields(value) : value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth === MAX_DEPTH) return '[deeper]';
+  if (Array.isArray(value)) return value.map((each) => plainValue(each, depth + 1));
+  // A date, for one, has no fields.
+  if ('toJSON' in value && typeof value.toJSON === 'function') return plainValue(value.toJSON(), depth + 1);
+  return plainFields(value, depth + 1);
 }
 
 const RECENT_LINES = 1_000;

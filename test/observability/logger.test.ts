@@ -92,6 +92,32 @@ describe('JSON lines', () => {
     log.info('login', { source: { snmp: { user: 'a', password: 'hunter2' } } });
     expect(json()[0].source).toEqual({ snmp: { user: 'a', password: '[hidden]' } });
   });
+
+  test('a secret is hidden inside a list, and an error there has its message', () => {
+    const { log, json } = logTo();
+    log.info('login', {
+      users: [{ name: 'a', password: 'hunter2' }],
+      errors: [new AgentError('LEDGER__NO_ENDPOINT', { problems: 'none' })],
+    });
+    expect(json()[0].users).toEqual([{ name: 'a', password: '[hidden]' }]);
+    expect(json()[0].errors).toMatchObject([{ code: 'LEDGER__NO_ENDPOINT' }]);
+  });
+
+  test('a date is written as text', () => {
+    const { log, json } = logTo();
+    log.info('read', { at: new Date(0) });
+    expect(json()[0].at).toBe('1970-01-01T00:00:00.000Z');
+  });
+
+  test('a value that contains itself is cut off, and the line is written', () => {
+    const { log, json } = logTo();
+    const source: Record<string, unknown> = { password: 'hunter2' };
+    source.self = source;
+    log.info('login', { source });
+    expect(json()[0]).toMatchObject({ msg: 'login', source: { password: '[hidden]', self: { password: '[hidden]' } } });
+    expect(JSON.stringify(json())).not.toContain('hunter2');
+    expect(JSON.stringify(json())).toContain('[deeper]');
+  });
 });
 
 test('in JSON small bigints are numbers and large ones strings, which no reader rounds', () => {
