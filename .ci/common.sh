@@ -26,8 +26,15 @@ leave_out_if_told() {
   if [ "$(id -u)" -ne 0 ]; then cannot 'it takes root, and this is another user'; fi
 }
 
+# COMMAND …, while no other step installs packages or makes a root file system.
+one_at_a_time() {
+  mkdir -p "$roots"
+  (flock 9 && "$@" 9>&-) 9>"$roots/lock"
+}
+
 # PACKAGE or PACKAGE:PROGRAM …: Debian packages, installed where their program is missing.
-need() {
+need() { one_at_a_time install_missing "$@"; }
+install_missing() {
   local missing='' wanted problem
   for wanted in "$@"; do
     if ! command -v "${wanted#*:}" >/dev/null; then missing="$missing ${wanted%:*}"; fi
@@ -51,7 +58,8 @@ emulate_arm64() {
 
 # Prints the folder of a clean root file system: Debian's minbase without Node.js, with the packages that are named. $architecture, where it
 # is set, is not this machine's own.
-clean_root() {
+clean_root() { one_at_a_time make_clean_root "$@"; }
+make_clean_root() {
   local root="$roots/$release${architecture:+-$architecture}" problem
   if [ ! -d "$root" ]; then
     mkdir -p "$roots"
