@@ -62,14 +62,14 @@ async function listenProblem(at: { readonly host: string; readonly port: number 
   }
 }
 
-/** Node.js cuts a longer path without an error: unix(7). */
+/** The limit of unix(7). Node.js truncates a longer path without an error. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
-/** Throws AgentError `CONFIG__USAGE` for a path that no socket can have. */
+/** Throws AgentError `CONFIG__USAGE` for a path on which no socket can listen. */
 async function requireSocketPath(path: string): Promise<void> {
   const problem =
     Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES
-      ? `a path of at most ${MAX_SOCKET_PATH_BYTES} bytes is needed`
+      ? `the path is longer than ${MAX_SOCKET_PATH_BYTES} bytes`
       : await listenProblem({ path });
   if (problem === undefined) return;
   throw usage(`--eapi-socket: cannot listen on ${path}: ${describeError(problem)}; name a file that does not exist, in a folder that does`);
@@ -126,7 +126,7 @@ export function readGenesis(path: string): Genesis {
   throw yamlRefusal(file, problems);
 }
 
-/** The remedy of an unreadable configuration file names other options. */
+/** Throws a usage error for an unreadable file: the remedy of `CONFIG__FILE_UNREADABLE` names options that this command lacks. */
 function readGenesisFile(path: string): ConfigFile {
   try {
     return readConfigFile(path, MAX_GENESIS_BYTES);

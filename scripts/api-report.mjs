@@ -67,7 +67,7 @@ function collect(folder) {
   return { entries: whole, internal: [...internal.values()] };
 }
 
-/** An interface that takes its fields from layouts, `extends Fields<typeof LAYOUT>`, with the fields in their place. */
+/** Replaces each `extends Fields<typeof LAYOUT>` of an interface with the fields of the layout. */
 function withFields(text, declarations) {
   const [head, bases] = /^export interface \w+ extends (.*?) \{/.exec(text) ?? [];
   if (!bases?.includes('Fields<typeof ')) return text;

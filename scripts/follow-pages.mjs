@@ -12,7 +12,7 @@
  * A block of `sh` is typed, and so is one that begins with `$ `, command by command. The block after it is its output. A comment above a block says what differs:
  *
  *   <!-- not run: REASON -->        these commands are not typed
- *   <!-- not compared: REASON -->   this output, or that of the commands of this block, is not compared
+ *   <!-- not compared: REASON -->   the output of this block, or of its commands, is not compared
  *   <!-- saved as FILE -->          the reader saves this text; without a language, as the command above prints it
  *   <!-- added to FILE -->          the reader puts these settings into a configuration
  *   <!-- exit code N -->            the last command of this block ends with N

@@ -367,7 +367,7 @@ const changeFor = ({ owner, publishers, subscribers, tunnelNet, tunnelId }: NewU
 const wantsMore = (input: NewUser): boolean => Object.values(changeFor(input)).some((value) => value !== undefined);
 
 /*
- * The same over JSON-RPC: `localnet_…` methods, whose parameters are checked.
+ * The same operations over JSON-RPC: `localnet_…` methods, which validate their parameters.
  */
 
 const ipParam = z.custom<Ipv4>(isIpv4, 'expected an IPv4 address');
@@ -513,12 +513,12 @@ function one<T extends z.ZodType>(schema: T, params: readonly unknown[]): z.outp
   return readParams(schema, params[0] ?? {});
 }
 
-/** Answers with the address of what it creates. */
+/** A method that answers with the address of the account that it creates. */
 function creates<T extends z.ZodType>(schema: T, create: (input: z.output<T>) => Address): RpcMethod {
   return (_, params) => ({ address: create(one(schema, params)) });
 }
 
-/** Answers with null. */
+/** A method that answers with null. */
 function does<T extends z.ZodType>(schema: T, act: (input: z.output<T>, endpoint: Endpoint) => void): RpcMethod {
   return (endpoint, params) => {
     act(one(schema, params), endpoint);

@@ -243,7 +243,7 @@ export function createNetworkAdmin(options: NetworkAdminOptions) {
       contributor.send(rfc11.createAndActivateLink({ ...ends, ...LINK_SHAPE, link, payer: contributor.address, code }));
       return link;
     },
-    /** Returns the interface's account; the device's where interfaces are inside of it. */
+    /** Returns the interface's account, or the device's where the device's account contains its interfaces. */
     createInterface(input: NewInterface): Address {
       const { device, name, kind, withAddress = false } = input;
       const { contributorPk } = existing(device);

@@ -131,8 +131,8 @@ interface Cursor {
 }
 
 /**
- * Finds the chain's changes since its last read; the first read returns none. Each write is reported once per commitment; of several writes to one
- * account, only the newest.
+ * Finds the chain's changes since its last read; the first read returns none. It reports each write once per commitment, and of several writes to one
+ * account only the newest.
  */
 class UpdateReader {
   readonly #cursors = new Map<Commitment, Cursor>();
@@ -158,7 +158,7 @@ class UpdateReader {
   }
 }
 
-/** Gets each value of a subscription, with the subscription's number. */
+/** Receives each value of a subscription, with the subscription's number. */
 type Notify = (id: number, result: unknown) => void;
 
 /** Polls per slot, so that subscribers are notified soon after a slot begins. */
@@ -200,7 +200,7 @@ function createSubscriptionHub({ endpoint, clock }: { readonly endpoint: Endpoin
   }
 
   return {
-    /** Adds a subscription and returns its number. `notify` is not called before this returns. */
+    /** Adds a subscription and returns its number. Calls `notify` only after it has returned. */
     add(subscription: Subscription, notify: Notify): number {
       reader ??= new UpdateReader();
       // Earlier changes go to earlier subscribers only.

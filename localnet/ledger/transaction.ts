@@ -341,7 +341,7 @@ function pushLength(bytes: number[], length: number): void {
   bytes.push(rest);
 }
 
-/** What a transaction asks for by its compute-budget instructions, or Solana's defaults. */
+/** What a transaction requests by its compute-budget instructions, or Solana's defaults. */
 export interface ComputeBudget {
   /** Units that the whole transaction may consume; also what the block scheduler reserves for it. */
   readonly unitLimit: number;

@@ -229,7 +229,7 @@ export function extensionAt(frame: Frame, index: number, associatedWith: Address
   return openExtension(frame, derivedAt(context, index, resourceExtensionAddress(context.programId, associatedWith, derive).address));
 }
 
-/** The extension at this address, whichever it is. */
+/** The extension at this address, of any device or of the network. */
 export function openExtension({ context }: Frame, address: Address): OpenExtension {
   const extension = decodeResourceExtension(ownData(context, address));
   const meta = { address, isSigner: false, isWritable: true };
@@ -240,7 +240,7 @@ export function openExtension({ context }: Frame, address: Address): OpenExtensi
   };
 }
 
-/** The GlobalConfig, which stands at this position. */
+/** The GlobalConfig, at this position. InvalidSeeds when another account is there. */
 export function configAt({ context, derive }: Frame, index: number): GlobalConfig {
   return decodeGlobalConfig(ownData(context, derivedAt(context, index, globalConfigAddress(context.programId, derive).address)));
 }
@@ -267,7 +267,7 @@ const PROBLEM: Readonly<Record<SlotProblem, Rfc11ErrorName>> = {
   'not-allocated': 'SlotNotAllocated',
 };
 
-/** Refuses what a pool refused. */
+/** Fails with the program's error for a pool's problem. */
 export function failSlot(problem: SlotProblem): never {
   return fail(PROBLEM[problem]);
 }

@@ -193,7 +193,7 @@ export class Ticker {
   }
 
   async #observe(view: LedgerView, snapshot: NeighborSnapshot | undefined, signal: AbortSignal): Promise<Observations> {
-    // The answers of switch and ledger have just been read, in this turn.
+    // This turn has just read the answers of switch and ledger, so the observation gets a turn of its own.
     if (view.users.size >= USERS_PER_TURN) await this.#options.clock.sleep(0, signal);
     return observeUsers(view.users.values(), snapshot, (user) => this.#before.get(user)?.track.tunnel);
   }

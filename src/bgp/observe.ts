@@ -81,7 +81,7 @@ export function observeUsers(
   return { byUser, ambiguous };
 }
 
-/** How many activated users claim each tunnel, by its client side: the address of a tunnel_net is not masked. */
+/** How many activated users claim each tunnel, by its client side: a tunnel_net may name either address of its /31. */
 function countClaims(users: readonly LedgerUser[]): ReadonlyMap<Ipv4, number> {
   const claims = new Map<Ipv4, number>();
   for (const { user } of users) {

@@ -202,21 +202,21 @@ async function checkServer(url: string, config: AgentConfig, clock: Clock, signa
   return collectFinding(what, wanted, config, clock, signal);
 }
 
-/** The sink creates a missing folder. Only an attempt shows whether that is possible: below /proc even root cannot, whatever the permissions say. */
+/** The sink creates a missing folder. Only an attempt shows whether it can: below /proc, even root cannot, although the permissions allow it. */
 async function checkFolder(directory: string): Promise<Finding> {
-  const remedy = 'set snapshots.directory to another folder, or make this one writable for the user of this process, with space left';
+  const remedy = 'set snapshots.directory to a folder with free space in which the user of this process may write';
   const existing = await stat(directory).catch(() => undefined);
   if (existing !== undefined && !existing.isDirectory()) return fail(`${directory} is not a folder`, remedy);
   const place = await nearestFolder(directory);
   try {
     await tryToStore(place);
   } catch (error) {
-    return fail(`nothing can be stored in ${place}: ${describeError(error)}`, remedy);
+    return fail(`cannot store a file in ${place}: ${describeError(error)}`, remedy);
   }
   return ok(`${directory} ${existing === undefined ? 'will be created' : 'is writable'}`);
 }
 
-/** Stores as much as a full disk refuses. */
+/** Writes enough bytes that a full disk refuses them. */
 async function tryToStore(place: string): Promise<void> {
   const folder = await mkdtemp(join(place, '.dzd-telemetry-check-'));
   try {

@@ -127,7 +127,7 @@ export function compareUsers(view: LedgerView, vrfs: ReadonlyMap<VrfName, VrfRea
     else found += 1;
     if (best?.established === true) established += 1;
   }
-  // The address of a tunnel_net is not masked: two of different text can be one tunnel.
+  // A tunnel_net may name either address of its /31, so two texts can be one tunnel.
   const tunnels = activated.flatMap(({ user }) => tunnelSides(user.tunnelNet)?.deviceSide ?? []);
   const duplicated = [...new Set(tunnels.filter((tunnel, index) => tunnels.indexOf(tunnel) !== index))].map((tunnel) => `${tunnel}/31`);
   return { activated: activated.length, found, established, ...lists, duplicated, orphaned: orphans(view, vrfs) };

@@ -95,7 +95,7 @@ export function parseCommandLine(
   }
   const [word, ...words] = parsed._.map(String);
   if (chosen === undefined && word !== undefined) {
-    if (args[0] === '--') throw usage('the command comes before the first --');
+    if (args[0] === '--') throw usage('put the command before the first --');
     const near = meant(
       word,
       commands.map(({ name }) => name),
@@ -248,7 +248,7 @@ function meant(text: string, candidates: readonly string[], prefix = ''): string
 
 const namesOf = ([name, { alias }]: readonly [string, OptionSpec]): readonly string[] => (alias === undefined ? [name] : [name, alias]);
 
-/** yargs takes `-1s` for an option, also after an option that needs a value. The error must name the latter. */
+/** yargs reads `-1s` as an option, even after an option that needs a value. The error must name that option. */
 function joinNegativeValues(args: readonly string[], commands: readonly Command[]): readonly string[] {
   const options = commands.flatMap((command) => Object.entries(command.options)).filter(([, { type }]) => type === 'string');
   const takesValue = new Set(options.flatMap(namesOf).map((name) => `--${name}`));
@@ -261,7 +261,7 @@ function joinNegativeValues(args: readonly string[], commands: readonly Command[
   return joined;
 }
 
-/** Names that yargs uses in the object of the options, and those that every object inherits: `--_` and `--constructor` break it. */
+/** Keys of yargs in the parsed options, and names that every object inherits. `--_` and `--constructor` break yargs. */
 const isTakenByYargs = (name: string): boolean => name === '_' || name === '$0' || name in Object.prototype;
 
 function refuseTakenNames(args: readonly string[]): void {

@@ -105,7 +105,7 @@ export function foldTimeline(events: readonly LedgerEvent[], options: TimelineOp
 const unknown = (reason: PeriodReason, first: LedgerEvent | null = null): Stretch => ({ status: 'unknown', reason, first, reports: 0 });
 const absent = (reason: PeriodReason, first: LedgerEvent | null = null): Stretch => ({ status: 'absent', reason, first, reports: 0 });
 
-/** Periods in their order, cut to the window; one that continues the last one extends it. */
+/** The periods in order, cut to the window. A stretch that continues the last period extends it. */
 class Timeline {
   readonly periods: Period[] = [];
   readonly #options: TimelineOptions;
@@ -116,14 +116,14 @@ class Timeline {
     this.#newest = newest;
   }
 
-  /** After the newest block of the ledger nothing is known. */
+  /** Adds a stretch. Its part after the newest block of the ledger is unknown. */
   add(stretch: Stretch, from: number, until: number): void {
     const { knownUntilMs } = this.#options;
     this.#put(stretch, from, Math.min(until, knownUntilMs));
     this.#put(unknown('ledger-halted'), Math.max(from, knownUntilMs), until);
   }
 
-  /** From the beginning until the endpoint has every transaction. */
+  /** Adds the time before the endpoint has every transaction. */
   addUnlisted(until: number): void {
     this.#put(unknown('before-history'), Number.NEGATIVE_INFINITY, until);
   }
@@ -138,8 +138,8 @@ class Timeline {
   }
 
   /**
-   * Blocks have times in whole seconds: a report that the next one replaced within the second is a period without length, and so is what the newest
-   * event made in the last second that is known.
+   * Blocks have times in whole seconds. A report that the next one replaced within the same second is a period without length. So is the state after
+   * the newest event, if that came in the last known second.
    */
   #isInstant({ reports, first }: Stretch): boolean {
     return reports > 0 || (first !== null && first === this.#newest);

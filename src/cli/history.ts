@@ -99,8 +99,8 @@ async function subjectsOf(
 }
 
 /**
- * Undefined for a user that was deleted: nothing is left, or only what was paid to its address since. Throws AgentError `LEDGER__NOT_A_USER` for
- * another account, whose transactions are no past of a user.
+ * Undefined for a deleted user: its address has no account, or only lamports that it received since. Throws AgentError `LEDGER__NOT_A_USER` for any
+ * other account, because its transactions are not the history of a user.
  */
 function readUser(account: Address, info: AccountInfo | null | undefined, programId: Address): User | undefined {
   if (info == null || (info.owner === SYSTEM_PROGRAM_ID && info.data.length === 0)) return undefined;
@@ -209,7 +209,7 @@ class HistoryReader {
     return { slot, fromMs, untilMs, validForMs, users: histories, transactions: transactions.length, notes };
   }
 
-  /** The transactions of each user. Users of one batch share theirs, so each transaction is kept once. */
+  /** The transactions of each user. Users of one batch share transactions, so the list keeps each one once. */
   async #listAll(users: readonly Subject[], from: EpochMs) {
     const { rpc, signal } = this.#options;
     const known = new Map<string, ListedTransaction>();
@@ -320,12 +320,14 @@ function estimatedTime(
   throw new AgentError('LEDGER__BAD_ANSWER', { endpoint: 'in use', method: 'getSignaturesForAddress', problem });
 }
 
-/** What the reader of the histories has to know about them. */
+/** The limits of the histories, for the operator. */
 function notesOf(histories: readonly UserHistory[], historyFromMs: number, untimed: number): readonly (string | undefined)[] {
   const isCutOff = histories.some(({ periods }) => periods.some(({ reason }) => reason === 'before-history'));
   return [
-    isCutOff ? `the history of this endpoint begins at ${iso(historyFromMs)}; add one that goes back further to ledger.rpcUrls` : undefined,
-    untimed === 0 ? undefined : `${untimed} transactions have no block time: their times are estimated from the slot time of now`,
+    isCutOff
+      ? `the history of this endpoint begins at ${iso(historyFromMs)}; add an endpoint with a longer history to ledger.rpcUrls`
+      : undefined,
+    untimed === 0 ? undefined : `${untimed} transactions have no block time: their times are estimates from the current slot time`,
     ...histories.map(({ gap }) => gap),
   ];
 }

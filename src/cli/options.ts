@@ -79,7 +79,7 @@ export function readHistoryOptions(values: OptionValues) {
   const text = textOption(values, WANTED);
   const wanted = text === undefined ? undefined : readWanted(text);
   if (wanted?.by === 'tunnel')
-    throw usage(`history needs the public key or the client address of a user: tunnel ids are given out again; ${LISTS_USERS}`);
+    throw usage(`history needs the public key or the client address of a user: tunnel ids are reused; ${LISTS_USERS}`);
   if (text !== undefined && wanted === undefined)
     throw usage(`history: ${JSON.stringify(text.slice(0, 60))} is not a public key or an IPv4 address; ${LISTS_USERS}`);
   if (wanted !== undefined && choice.settings.device !== undefined) throw usage('a user and --device exclude each other');
@@ -143,7 +143,7 @@ export function readStatusOptions(values: OptionValues) {
   };
 }
 
-/** Names of a list, separated by commas and each once, or undefined. Throws AgentError `CONFIG__USAGE`. */
+/** The names in a list separated by commas, each once; undefined without the option. Throws AgentError `CONFIG__USAGE`. */
 function listOption<const T extends string>(values: OptionValues, name: string, choices: readonly T[]): readonly T[] | undefined {
   const words = textOption(values, name)?.split(',');
   const names = words?.map((word) => {

@@ -134,7 +134,7 @@ async function readFrom(least: bigint | undefined, read: ResourcesContext['read'
   }
 }
 
-/** Throws RESOURCES__PLAN_STALE when the network needs anything now that the plan file has not. */
+/** Throws RESOURCES__PLAN_STALE when the network now needs a step that the plan file does not have. */
 function requirePlanned(now: MigrationPlan, wanted: PlanFile, file: string): void {
   const planned = planSteps(wanted);
   const [unplanned, ...others] = [...planSteps(now)].filter((step) => !planned.has(step));

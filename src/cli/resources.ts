@@ -28,7 +28,7 @@ import type { LabeledInstruction } from './resources-send.ts';
 
 type Action = (context: ResourcesContext) => Promise<ExitCode>;
 
-/** Each action of the command. What plans and sends is loaded on demand. */
+/** The actions of the command. The code that plans and sends is loaded on demand. */
 const ACTIONS: { readonly [Name in ResourcesOptions['action']]: Action } = {
   show,
   audit,
@@ -220,7 +220,7 @@ export function findExpired(
     .sort((a, b) => (a.accessPass < b.accessPass ? -1 : 1));
 }
 
-/** A pass without users is swept once, too, which marks it as expired. */
+/** A pass without users needs one sweep, too, which marks it as expired. */
 function sweepSteps({ accessPass, users }: ExpiredPass, programId: Address, caller: Address): readonly LabeledInstruction[] {
   return Array.from({ length: Math.max(1, Math.ceil(users.length / MAX_SWEPT_USERS)) }, (_, at) => {
     const chunk = users.slice(at * MAX_SWEPT_USERS, (at + 1) * MAX_SWEPT_USERS);

@@ -166,8 +166,8 @@ interface UsersQuery {
 }
 
 /**
- * Reads users, their devices and the time of their records. Throws AgentError `LEDGER__…`: for a named device that does not exist or is none, as
- * readDeviceAuthority.
+ * Reads users, their devices and the time of their records. Throws AgentError `LEDGER__…`; for a named device that does not exist or is not a
+ * device, as readDeviceAuthority.
  */
 async function readUserRows(query: UsersQuery, signal: AbortSignal): Promise<UsersReading> {
   const { rpc, endpoints, programId, clock, device, staleAfterMs, columns, blockTimes } = query;
@@ -190,7 +190,7 @@ async function readUserRows(query: UsersQuery, signal: AbortSignal): Promise<Use
     readAccounts(rpc, programId, addresses, decode, signal);
   const devices = await read(device === undefined ? all.map(({ user }) => user.devicePk) : [device], decodeDevice);
   if (device !== undefined && !devices.has(device)) {
-    // Says what the account is, if there is one.
+    // Throws an error that names what the account is, if it exists.
     await readDeviceAuthority({ rpc, device, programId }, signal);
     throw new AgentError('LEDGER__DEVICE_UNKNOWN', { device });
   }

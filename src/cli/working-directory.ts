@@ -1,9 +1,9 @@
-/** yargs asks for the working directory while it loads. Where that was deleted, the process would end with a stack. */
+/** yargs reads the working directory while it loads. If it was deleted, Node.js would end the process with a stack trace. */
 export function requireWorkingDirectory(program: string): void {
   try {
     process.cwd();
   } catch {
-    process.stderr.write(`${program}: the working directory does not exist any longer; change to another one, such as with \`cd /\`\n`);
+    process.stderr.write(`${program}: the working directory no longer exists; change to another one, for example with \`cd /\`\n`);
     process.exit(1);
   }
 }

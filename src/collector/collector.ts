@@ -41,7 +41,7 @@ export function neighborKeyText(key: NeighborKey): string {
   return `${key.vrf}|${key.address}`;
 }
 
-/** The error of a source; one that is none of its own is unexpected, and never ends the agent. */
+/** The error of a source. An unexpected one becomes `SWITCH__SOURCE_FAILED`, and never ends the agent. */
 export function sourceError(source: string, error: unknown): AgentError {
   if (isAgentError(error)) return error;
   return new AgentError('SWITCH__SOURCE_FAILED', { source, problem: describeError(error) }, { cause: error });
@@ -165,7 +165,7 @@ function isComplete({ vrfs }: NeighborSnapshot, needed: ReadonlySet<VrfName>): b
   return [...vrfs.values()].every(({ kind }) => kind === 'collected') && [...needed].every((vrf) => vrfs.has(vrf));
 }
 
-/** A snapshot without any neighbor shows nothing about neighbors. */
+/** Whether any VRF of the snapshot was collected and has a neighbor. */
 export function hasNeighbors({ vrfs }: Pick<NeighborSnapshot, 'vrfs'>): boolean {
   return [...vrfs.values()].some((reading) => reading.kind === 'collected' && reading.neighbors.size > 0);
 }

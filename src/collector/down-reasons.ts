@@ -67,7 +67,7 @@ interface Known extends Pick<Neighbor, 'changedAt' | 'establishedTransitions'> {
   readonly reason: string | undefined;
 }
 
-/** A neighbor to ask for, and what is known of it. */
+/** A neighbor to ask about, and what is known of it. */
 interface Due {
   readonly key: NeighborKey;
   readonly text: string;
@@ -105,7 +105,7 @@ export class DownReasons {
     return new Map([...vrfs].map(([vrf, reading]) => [vrf, withReasons(vrf, reading, this.#known)]));
   }
 
-  /** The neighbors to ask for, the most urgent first. Forgets what is known of all sessions but those that are down as before. */
+  /** The neighbors to ask about, the most urgent first. Keeps what is known only of sessions that are still down, since the same time. */
   #dueIn(vrfs: ReadonlyMap<VrfName, VrfReading>, now: MonotonicMs): readonly Due[] {
     const known = new Map<string, Known>();
     const due: Due[] = [];

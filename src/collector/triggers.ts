@@ -23,17 +23,17 @@ export interface TriggerSource {
 export type TriggerState = { readonly state: 'lost'; readonly error: AgentError } | { readonly state: 'back' };
 
 interface ListenerOptions {
-  /** Of the source, for an error that is none of its own. */
+  /** The name of the source, for errors. */
   readonly name: string;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly random: Random;
-  /** Calls `onListening` while it listens. Rejects when it can no longer listen, and when the signal aborts. */
+  /** Calls `onListening`, once or more often, while it listens. Rejects when it can no longer listen, and when the signal aborts. */
   listen(onListening: () => void, onTrigger: () => void, signal: AbortSignal): Promise<never>;
 }
 
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };
 
-/** Keeps a source listening: after a failure it listens again, with growing pauses. What was missed meanwhile is one trigger. */
+/** Keeps a source listening, with backoff after failures. A recovery is one trigger, for all that was missed. */
 export function createListener({ name, clock, random, listen }: ListenerOptions): Pick<TriggerSource, 'start' | 'close'> {
   const closing = createAbortController();
   let running: Promise<void> | undefined;

@@ -52,7 +52,7 @@ export const NOT_AS_EXPECTED = 'not as expected';
 /** Descriptions of the fields of the schema. */
 export const settings = z.registry<SettingMeta>();
 
-/** What a person needs to know of a field. */
+/** What the documentation of a field says. */
 export interface About {
   readonly description: string;
   /** Default true. */
@@ -60,7 +60,7 @@ export interface About {
   readonly ofNetwork?: boolean;
 }
 
-/** What a value of a field looks like. */
+/** The form of a field's values. */
 type Shape = Pick<SettingMeta, 'expects' | 'form' | 'unit' | 'guess'> & { readonly secret?: boolean };
 
 const metaOf = ({ description, reloadable = true, ofNetwork = false }: About, shape: Shape): SettingMeta => ({
@@ -71,7 +71,7 @@ const metaOf = ({ description, reloadable = true, ofNetwork = false }: About, sh
   ...shape,
 });
 
-/** The field, with its description. */
+/** Registers the description of a field, and returns the field. */
 export function described<T extends z.ZodType>(field: T, options: About, shape: Shape): T {
   settings.add(field, metaOf(options, shape));
   return field;

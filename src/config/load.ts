@@ -278,7 +278,7 @@ function addPreset(value: Record<string, unknown>): void {
   if (member(value.ledger, 'programId') === undefined) put(value, 'ledger.programId', network.programId);
 }
 
-/** Sets a value. Where the file has something else than a section, validation refuses that. */
+/** Sets a value. Leaves a value that should be a section as it is, for validation to refuse. */
 function put(target: Record<string, unknown>, key: string, value: unknown): void {
   const [head = '', ...rest] = key.split('.');
   const former = target[head];

@@ -166,7 +166,7 @@ export function problemsOf(
   ];
 }
 
-/** What is wrong with the value of the setting `key`, and what it probably meant; without the value where that may be a secret. */
+/** What is wrong with the value of the setting `key`, and what was probably meant. Omits a value that may be a secret. */
 function problemOf(meta: SettingMeta, found: unknown, key: PropertyKey | undefined): string {
   if (found === undefined) return `is required: ${meta.expects}`;
   const expected = `expected ${meta.expects}`;
@@ -177,14 +177,14 @@ function problemOf(meta: SettingMeta, found: unknown, key: PropertyKey | undefin
     if (typeof key !== 'number') return `${expected}, got one string: write [ and ] around it`;
     // The rest of it may be a secret.
     const [scheme = ''] = /^[a-z][a-z0-9+.-]*:\/\//i.exec(found) ?? [];
-    const got = /^https?:/i.test(scheme) ? ', got one whose host or port is not valid' : scheme && `, got one of ${scheme}`;
+    const got = /^https?:/i.test(scheme) ? ', got one whose host or port is not valid' : scheme && `, got one with ${scheme}`;
     return `expected an https:// or http:// address${got}`;
   }
   const instead = meant(meta, found);
   return `${expected}, got ${show(found)}${instead === undefined ? '' : `, did you mean ${instead}?`}`;
 }
 
-/** The value is valid as text, and YAML reads something else: `community: 12345`. */
+/** The value is valid as text, but YAML reads another type: `community: 12345`. */
 function unquotedProblem(meta: SettingMeta, found: unknown, unquoted: string, key: PropertyKey | undefined): string {
   const isHidden = mayBeSecret(meta, unquoted);
   const got = isHidden ? kindOf(found) : `${unquoted}, which YAML reads as ${kindOf(found)}`;

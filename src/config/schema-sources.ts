@@ -104,7 +104,7 @@ function typeOf<const T extends string>(type: T, expects: string, description: s
   return described(z.literal(type), { description }, { expects, form: 'choice' });
 }
 
-/** Every item has a name: the configured one, else its type, with a number from the second of its type on. */
+/** Gives each item a name: the configured one, else its type, with a number from the second of its type on. */
 function named<T extends { readonly type: string; readonly name?: string }>(list: readonly T[]) {
   return list.map((item, index) => {
     const earlier = list.slice(0, index).filter(({ type }) => type === item.type).length;

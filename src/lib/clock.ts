@@ -32,7 +32,7 @@ export const systemClock: Clock = {
   wall: () => epochMs(Date.now()),
   async sleep(ms, signal) {
     try {
-      // Not setImmediate: what waits for it after an answer of the network runs in the same turn as the reading of that answer.
+      // Not setImmediate, which after I/O runs in the same turn of the event loop.
       await delay(ms, undefined, signal === undefined ? {} : { signal });
     } catch (error) {
       throw signal?.aborted ? signal.reason : error;
@@ -187,7 +187,7 @@ export function singleFlight<T>(work: (signal: AbortSignal) => Promise<T>): (sig
   };
 }
 
-/** The outcome of work that ignores its signal. When that aborts first, calls `cancel` and rejects with the signal's reason. */
+/** The outcome of work that ignores its signal. When the signal aborts first, calls `cancel` and rejects with the signal's reason. */
 export function untilAborted<T>(work: Promise<T>, signal: AbortSignal, cancel: () => void = () => undefined): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {

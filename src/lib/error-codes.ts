@@ -188,12 +188,12 @@ export const LEDGER_CODES = {
   LEDGER__NOT_A_USER: {
     class: 'fatal-for-user',
     message: 'account {account} is not a user: {problem}',
-    remedy: 'give the public key or the client address of a user; `dzd-telemetry status --all` lists those of now',
+    remedy: 'give the public key or the client address of a user; `dzd-telemetry status --all` lists the current users',
   },
   LEDGER__NO_HISTORY: {
     class: 'fatal-for-user',
     message: 'no user {wanted} is on this ledger, and no transaction names one',
-    remedy: 'give the public key or the client address of a user; `dzd-telemetry status --all` lists those of now',
+    remedy: 'give the public key or the client address of a user; `dzd-telemetry status --all` lists the current users',
   },
   LEDGER__HISTORY_TOO_LONG: {
     class: 'fatal',

@@ -60,10 +60,10 @@ export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
-/** More causes than this say nothing to an operator. */
+/** More causes than this do not help an operator. */
 const MAX_CAUSES = 16;
 
-/** Any thrown value as one line. An error can be among its own causes. */
+/** Any thrown value as one line, even an error that is among its own causes. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const chain = new Set<Error>();
@@ -116,7 +116,7 @@ export function oneLine(text: string, max = 120): string {
   return line.length > max ? `${line.slice(0, max - 1)}…` : line;
 }
 
-/** Whether a host, as URLs write it, is this host itself, so that no network is between. */
+/** Whether a host name of a URL is this host itself, which no network separates. */
 export const isLoopbackHost = (hostname: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 
 /** A host as a URL writes it: IPv6 in brackets. */

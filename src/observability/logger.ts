@@ -134,10 +134,10 @@ function arranged(line: string, format: LoggerOptions['format'], color: boolean)
   return `<${JOURNAL_PRIORITY[level]}>${line}`;
 }
 
-/** Deeper than any field of the agent. A value can contain itself. */
+/** Deeper than any field of the agent. It bounds a value that contains itself. */
 const MAX_DEPTH = 8;
 
-// pino's `redact` takes longer than all the rest of a line, and a mass flap writes a line a user.
+// pino's `redact` takes longer than the rest of a line, and a mass flap writes one line per user.
 function plainFields(fields: object, depth = 0): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, SECRET_NAMES.has(name) ? '[hidden]' : plainValue(value, depth)]),
@@ -150,7 +150,7 @@ function plainValue(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (depth === MAX_DEPTH) return '[deeper]';
   if (Array.isArray(value)) return value.map((each) => plainValue(each, depth + 1));
-  // A date, for one, has no fields.
+  // A date, for example, has no fields.
   if ('toJSON' in value && typeof value.toJSON === 'function') return plainValue(value.toJSON(), depth + 1);
   return plainFields(value, depth + 1);
 }

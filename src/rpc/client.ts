@@ -274,7 +274,7 @@ function createAgentMethods(endpoints: Endpoints, programId: Address) {
   };
 }
 
-/** The transactions of the past, for commands: the agent itself reads none. */
+/** Past transactions, for commands. The agent itself reads none. */
 function createHistoryMethods(endpoints: Endpoints) {
   return {
     /**

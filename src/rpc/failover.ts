@@ -184,7 +184,7 @@ export class Endpoints {
     return this.#all.filter((endpoint) => endpoint.isFallbackFor(kind)).sort((a, b) => a[kind].dueAt - b[kind].dueAt);
   }
 
-  /** `caller`: the signal that gives the work up. The other one may end it for the endpoint's fault, by a deadline. */
+  /** `caller` aborts when the caller gives up. `signal` may also abort because the endpoint exceeded a deadline. */
   async #attempt<T>(endpoint: Endpoint, work: EndpointWork<T>, signal: AbortSignal, caller: AbortSignal = signal): Promise<T> {
     const askedAt = endpoint.reads.now;
     try {
@@ -234,7 +234,7 @@ interface Failure {
 }
 
 /**
- * The value of the first endpoint that succeeds; undefined when each has failed. Adds to `failures`, and quarantines those among them that the
+ * The value of the first endpoint that succeeds; undefined when each has failed. Adds to `failures`, and quarantines the failed endpoints that the
  * success contradicts.
  */
 async function firstOf<T>(

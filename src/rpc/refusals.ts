@@ -2,8 +2,8 @@ import { DeadlineExceeded, describeError, isRecord } from '../lib/index.ts';
 import type { RpcFailure } from './transport.ts';
 
 /**
- * The consequences of a reply without a result: the error, and whether the endpoint should not be asked anything else for now. The next endpoint
- * is asked in any case, because providers reuse each other's codes.
+ * The consequences of a reply without a result: the error, and whether to quarantine the endpoint. The next endpoint is asked in any case, because
+ * providers reuse each other's codes.
  */
 const VERDICTS = {
   unreachable: { code: 'LEDGER__UNREACHABLE', quarantine: true },

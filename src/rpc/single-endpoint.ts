@@ -17,7 +17,7 @@ interface OpenOptions {
   readonly timeoutMs: number;
 }
 
-/** Opens each endpoint by itself. The first request opens the first socket. Throws TypeError for a URL that cannot be one of an RPC endpoint. */
+/** Opens each endpoint by itself. The first request opens the first socket. Throws TypeError for an invalid URL. */
 export function openEndpoints({ urls, ...options }: OpenOptions & { readonly urls: readonly string[] }): readonly SingleEndpoint[] {
   return parseEndpointUrls(urls).map((url) => openEndpoint(url, options));
 }
@@ -75,7 +75,7 @@ export type ProgramAccounts = Awaited<ReturnType<typeof readProgramAccounts>>;
 
 /**
  * Every account of the program in one answer (getProgramAccounts without a filter: about 4 MB for mainnet-beta), from the first endpoint that succeeds.
- * The answer may have 16 MB. Throws like readNetworkUsers; LEDGER__BAD_ACCOUNT for an answer with an account that is malformed or
+ * The answer may have up to 16 MiB. Throws like readNetworkUsers; LEDGER__BAD_ACCOUNT for an answer with an account that is malformed or
  * belongs to another program.
  */
 export function readProgramAccounts({ endpoints, programId }: NetworkUsersQuery, signal: AbortSignal) {

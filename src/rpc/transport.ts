@@ -176,7 +176,7 @@ type RpcFailureDetails =
       readonly status?: number;
       readonly text?: string;
       readonly mayHaveRun?: boolean;
-      /** More bytes or values than are read. */
+      /** It exceeds the bound of bytes or values. */
       readonly isTooLarge?: boolean;
     }
   | {

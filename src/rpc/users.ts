@@ -111,7 +111,7 @@ const FIRST_VRF_ID = 1;
 const LAST_VRF_ID = 1023;
 
 /**
- * Reads the VRFs of tenants, once a minute for the tenants in use. A tenant that cannot be read is absent; a known VRF outlives a read that failed.
+ * Reads the VRFs of tenants, once a minute for the tenants in use. A tenant that cannot be read is absent; a failed read keeps the known VRFs.
  * Rejects only for an aborted signal.
  */
 function createTenantVrfs({ rpc, programId, clock }: Pick<UserViewReaderOptions, 'rpc' | 'programId' | 'clock'>) {

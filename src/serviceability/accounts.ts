@@ -44,7 +44,7 @@ import { AccountDataError, type Address } from './units.ts';
 import { decodeUser, encodeUser, type User } from './user.ts';
 
 /*
- * The accounts that a network has many of, but for its users (user.ts) and devices (device.ts). At the end, an account of any type.
+ * The accounts of which a network has many, except users (user.ts) and devices (device.ts). At the end, an account of any type.
  */
 
 /** A seat on a feed, 52 bytes inside an AccessPass. */

@@ -427,7 +427,7 @@ function branded<T extends bigint>(brand: (value: bigint) => T): FieldCodec<T> {
   return { read: (reader) => brand(reader.u64()), write: (writer, value) => writer.u64(value) };
 }
 
-/** A struct inside of another one. */
+/** A struct inside another one. */
 export function struct<T extends object>(layout: Layout<T>): FieldCodec<Readonly<T>> {
   return { read: (reader) => readFields(layout, reader), write: (writer, value) => writeFields(layout, writer, value) };
 }

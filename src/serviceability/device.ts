@@ -65,7 +65,7 @@ export const INTERFACE_LAYOUT = {
   userTunnelEndpoint: bool,
 };
 
-/** With the segments of flexible algorithms behind. */
+/** Followed by the segments of flexible algorithms. */
 const SEGMENTED_LAYOUT = { ...INTERFACE_LAYOUT, flexAlgoNodeSegments: vector(struct(SEGMENT_LAYOUT), 34) };
 
 /** An element of the first, unversioned vector; `layout` is its discriminant. The program no longer writes layout 3, but some accounts have it. */
@@ -146,7 +146,7 @@ export interface Device extends Fields<typeof HEAD_LAYOUT>, InterfaceVectors, Fi
   readonly unreadTail?: UnreadTail;
 }
 
-/** Before the interface vectors. */
+/** The fields before the interface vectors. */
 const HEAD_LAYOUT = {
   owner: key,
   index: u128,

@@ -84,7 +84,7 @@ export function formatNetworkV4(network: NetworkV4): string {
   return `${network.address}/${network.prefixLength}`;
 }
 
-/** The addresses of a network as numbers: the first one, whatever address the network is written with, and how many there are. */
+/** The addresses of a network as numbers: the first, and how many there are. The network may be written with any of them. */
 export function networkRange({ address, prefixLength }: NetworkV4): { readonly first: number; readonly count: number } {
   const count = 2 ** (32 - prefixLength);
   return { first: Math.floor(ipv4ToNumber(address) / count) * count, count };

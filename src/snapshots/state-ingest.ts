@@ -23,7 +23,7 @@ function createClient(): HttpClient {
   return new HttpClient({ connections: MAX_CONNECTIONS, keepAliveMs: KEEP_ALIVE_MS, maxBodyBytes: MAX_REPLY_BYTES });
 }
 
-/** Rejects with the signal's reason, or with the caller's error for a problem, whose text has no part of the URL. */
+/** Rejects with the signal's reason, or with the error that `failed` makes of a problem. The problem has no part of the URL. */
 async function send(
   { http, timeoutMs }: { readonly http: HttpClient; readonly timeoutMs: number },
   { origin, pathname, search }: URL,

@@ -13,7 +13,7 @@ const LONG_SLOT_MS = 600;
  */
 const BLOCKS_AFTER_ROLLBACK = 300n;
 
-/** After the statuses of so many, which have up to 19 users each, the other work of the process gets a turn of the event loop. */
+/** After the statuses of this many transactions, of up to 19 users each, a poll yields to the event loop. */
 const TRANSACTIONS_PER_TURN = 16;
 
 interface ConfirmerParts extends SubmitterParts {

@@ -7,8 +7,8 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const HOUSE = ['src', 'localnet'];
 /**
  * What others import by file. The HTTP client and the face of `rpc` hold undici, which only rooms that need it should load. `agent` has no face: one with all of
- * it would close a circle through the composition. The command of localnet is defined, read and run as the agent's: by `cli/command.ts`, `command-line.ts`,
- * `process.ts` and `working-directory.ts`; its `migrate-demo` types commands of the agent, by `commands.ts`.
+ * it would close a circle through the composition. localnet defines, parses and runs its command with the agent's `cli/command.ts`, `command-line.ts`, `process.ts`
+ * and `working-directory.ts`. Its `migrate-demo` runs commands of the agent through `commands.ts`.
  */
 const SIDE_DOORS = /^src\/(lib\/http|rpc\/slots|agent\/[a-z-]+|cli\/(command|commands|command-line|process|working-directory))\.ts$/;
 

@@ -155,7 +155,7 @@ describe('observation', () => {
     expect(observe(users, snapshot)).toEqual(['unobserved: tunnel-net-shared', 'unobserved: tunnel-net-shared', 'up at vrf1/169.254.0.5']);
   });
 
-  test('rule 5: two tunnel_nets of one /31 are the same, whichever of its addresses they name', () => {
+  test('rule 5: two tunnel_nets are the same if they name either address of one /31', () => {
     const users = [userNumber(0), userNumber(1, { net: '169.254.0.1/31' })];
     expect(observe(users, snapshotOf({ vrf1: [established(0)] }))).toEqual([
       'unobserved: tunnel-net-shared',
@@ -163,7 +163,7 @@ describe('observation', () => {
     ]);
   });
 
-  test('rule 6: a tunnel_net that is not a /31 is invalid, also where several users have it', () => {
+  test('rule 6: a tunnel_net that is not a /31 is invalid, even if several users have it', () => {
     const users = ['0.0.0.0/0', '0.0.0.0/0', '169.254.0.0/30', '169.254.0.0/30'].map((net, n) => userNumber(n, { net }));
     expect(observe(users, snapshotOf({ vrf1: [established(0)] }))).toEqual(Array(4).fill('unobserved: tunnel-net-invalid'));
   });

@@ -47,13 +47,13 @@ test.each(['dzd-telemetry.js', 'dzd-localnet.js'])('%s can be executed and knows
   expect(node(path, '--version')).toMatchObject({ status: 0, stdout: `${version}\n`, stderr: '' });
 });
 
-test.each(['dzd-telemetry', 'dzd-localnet'])('%s ends with one line where its working directory was deleted', (name) => {
+test.each(['dzd-telemetry', 'dzd-localnet'])('%s ends with one line if its working directory was deleted', (name) => {
   const folder = mkdtempSync(join(cache, 'deleted-'));
   const script = 'cd "$0" && rmdir "$0" && exec "$@"';
   const { status, stdout, stderr } = spawnSync('sh', ['-c', script, folder, process.execPath, join(dist, `${name}.js`), '--version'], {
     encoding: 'utf8',
   });
-  const line = `${name}: the working directory does not exist any longer; change to another one, such as with \`cd /\`\n`;
+  const line = `${name}: the working directory no longer exists; change to another one, for example with \`cd /\`\n`;
   expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: line });
 });
 

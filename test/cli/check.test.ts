@@ -426,9 +426,9 @@ describe.concurrent('all steps', () => {
     const folder = await check(at, ...toFolder, directory);
     expect([folder.exitCode, folder.detail.snapshots, existsSync(directory)]).toEqual([0, `${directory} will be created`, false]);
     expect(readdirSync(at.folder).filter((name) => name.includes('check'))).toEqual([]);
-    // Even root, whom the permissions of /proc allow it.
+    // Even root cannot, although the permissions of /proc allow it.
     const impossible = await check(at, ...toFolder, '/proc/new/snapshots');
-    expect([impossible.exitCode, impossible.detail.snapshots]).toEqual([1, expect.stringMatching(/^nothing can be stored in \/proc: E/)]);
+    expect([impossible.exitCode, impossible.detail.snapshots]).toEqual([1, expect.stringMatching(/^cannot store a file in \/proc: E/)]);
     const file = await check(at, ...toFolder, at.keypair);
     expect([file.exitCode, file.detail.snapshots]).toEqual([1, `${at.keypair} is not a folder`]);
     const unreachable = await check(at, '--snapshots.sink', 'state-ingest', '--snapshots.url', 'http://127.0.0.1:1');

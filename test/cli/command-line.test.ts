@@ -163,7 +163,7 @@ describe('bad usage ends with 2 and one line that names what was meant', () => {
       [[`--${name}`, 'run'], `unknown option --${name}`],
       [[name, '--', 'x'], `unknown command "${name}"`],
     ]),
-    [['--', 'run'], 'the command comes before the first --'],
+    [['--', 'run'], 'put the command before the first --'],
     [['run', ''], 'run: unexpected argument ""; options begin with --'],
     [['--hlep'], 'unknown option --hlep, did you mean "--help"?'],
     [['--config', 'c.yaml'], '--config needs a command before it: run, start, demo'],
@@ -226,7 +226,7 @@ describe('help and version', () => {
     }
   });
 
-  test('help of a word that names no verb is that of its command', async () => {
+  test('help of a word that is not a verb is the help of its command', async () => {
     for (const word of ['nope', 'constructor', '__proto__']) {
       const { exitCode, stdout } = await printed((io) => runLocalnetCommandLine(['user', word, '--help'], io));
       expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^dzd-localnet user \[VERB…\]/)]);

@@ -50,7 +50,7 @@ test('a tunnel_net that several activated users share is listed once', () => {
   expect(compare(users, snapshotOf({ vrf1: [established(1)] })).duplicated).toEqual(['169.254.0.2/31']);
 });
 
-test('two tunnel_nets of one /31 are shared, whichever of its addresses they name, and one that is not a /31 is only invalid', () => {
+test('two tunnel_nets that name either address of one /31 are shared, and one that is not a /31 is only invalid', () => {
   const users = [
     userNumber(1),
     userNumber(2, { net: '169.254.0.3/31' }),

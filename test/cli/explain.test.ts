@@ -113,12 +113,12 @@ describe.concurrent('without a running agent', () => {
 test.for([
   ['no user', [], 'explain needs a user'],
   [
-    'a word that names no user',
+    'a word that is not a user',
     ['bogus'],
     'explain: "bogus" is not a public key, an IPv4 address or a tunnel id; `dzd-telemetry status` lists the users',
   ],
   [
-    'a tunnel id that is none',
+    'a tunnel id that is too large',
     ['70000'],
     'explain: "70000" is not a public key, an IPv4 address or a tunnel id; `dzd-telemetry status` lists the users',
   ],

@@ -170,7 +170,7 @@ describe.concurrent('the command', () => {
       ['down', null],
     ]);
     expect(linesOf(stdout, 'summary')[0]?.notes).toEqual([
-      `the history of this endpoint begins at ${periods[1]?.from}; add one that goes back further to ledger.rpcUrls`,
+      `the history of this endpoint begins at ${periods[1]?.from}; add an endpoint with a longer history to ledger.rpcUrls`,
     ]);
   });
 
@@ -196,7 +196,7 @@ describe.concurrent('the command', () => {
     const { stdout } = await at.run(['history', '198.18.0.1', '--since', '1h', '--output', 'json', '--ledger.rpcUrls', url]);
     expect(linesOf(stdout, 'period').map(({ status }) => status)).toEqual(['absent', 'unknown', 'up', 'down']);
     expect(linesOf(stdout, 'summary')[0]?.notes).toEqual([
-      '3 transactions have no block time: their times are estimated from the slot time of now',
+      '3 transactions have no block time: their times are estimates from the current slot time',
     ]);
     const blind = await endpointBefore(at, onTestFinished, { getSignaturesForAddress: untimed, getRecentPerformanceSamples: () => [] });
     const failed = await at.run(['history', '198.18.0.1', '--since', '1h', '--ledger.rpcUrls', blind.url]);
@@ -212,7 +212,7 @@ describe.concurrent('the command', () => {
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining('no user 198.18.9.9 is on this ledger, and no transaction names one')]);
   });
 
-  test('history of an account that is not a user, and of a device that is none, fails', async () => {
+  test('history fails for an account that is not a user, and for a device that is not one', async () => {
     const at = shared();
     const { device, programId } = at.localnet;
     const [user = ''] = at.users;
@@ -227,7 +227,7 @@ describe.concurrent('the command', () => {
   });
 
   test.for([
-    [['history', '501'], 'tunnel ids are given out again; `dzd-telemetry status` lists the users'],
+    [['history', '501'], 'tunnel ids are reused; `dzd-telemetry status` lists the users'],
     [['history', 'nonsense'], 'history: "nonsense" is not a public key or an IPv4 address; `dzd-telemetry status` lists the users'],
     [['history', '198.18.0.1', '--device', keyNumber(1)], 'a user and --device exclude each other'],
     [['history', '--since', 'ever'], '--since: expected a duration above 0 and up to 3650d, such as "7d"'],

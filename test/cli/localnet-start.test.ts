@@ -35,7 +35,7 @@ async function startLocalnet(whileReady: (ready: Readonly<Record<string, string>
 test.for([
   [['--eapi-socket', '/no/such/folder/socket'], '--eapi-socket: cannot listen on /no/such/folder/socket: '],
   [['--eapi-socket', '123'], '--eapi-socket: cannot listen on 123: '],
-  [['--eapi-socket', `/${'x'.repeat(107)}`], 'a path of at most 107 bytes is needed'],
+  [['--eapi-socket', `/${'x'.repeat(107)}`], 'the path is longer than 107 bytes'],
   [['--eapi-key', '/dev/null', '--eapi-cert', '/dev/null'], '--eapi-key, --eapi-cert: not a key and a certificate in PEM: '],
   [['--genesis', '/no/such/file'], 'dzd-localnet: --genesis: /no/such/file: it does not exist'],
 ] as const)('dzd-localnet refuses %j with one line, and leaves no keys behind', async ([args, problem], { onTestFinished }) => {

@@ -274,7 +274,7 @@ describe('refusals', () => {
     ],
     ['collector: { sources: [5] }', 'collector.sources[0]: expected a section of settings, got 5'],
     ['ledger: { rpcUrls: [] }', 'ledger.rpcUrls: expected a list of one to eight https:// or http:// addresses'],
-    ['ledger: { rpcUrls: ["wss://x"] }', 'ledger.rpcUrls[0]: expected an https:// or http:// address, got one of wss://'],
+    ['ledger: { rpcUrls: ["wss://x"] }', 'ledger.rpcUrls[0]: expected an https:// or http:// address, got one with wss://'],
     [
       'ledger: { rpcUrls: ["http://x:99999/key"] }',
       'ledger.rpcUrls[0]: expected an https:// or http:// address, got one whose host or port is not valid',

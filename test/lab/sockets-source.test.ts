@@ -85,7 +85,7 @@ describe('real TCP sessions, read through real ss', () => {
     await until('two sessions', ({ size }) => size === 2);
     for (const address of CONNECTED) {
       let [ours, theirs, after] = [0, 0, 1];
-      // Each message changes it: ours is compared when it was read between two equal readings of ss.
+      // Each message changes the time, so only a reading between two equal readings of ss is compared.
       while (theirs !== after) {
         theirs = await rttByHand(address);
         ours = Number((await neighbors()).get(address)?.rttNs) / 1e6;

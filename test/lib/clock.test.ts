@@ -2,7 +2,7 @@ import { readFile } from 'node:fs';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/index.ts';
 
-test('a sleep of 0 ms that begins in an answer of the system lets a timer run that was due before', async () => {
+test('a sleep of 0 ms that begins in an I/O callback ends after a timer that was due before', async () => {
   const order: string[] = [];
   await new Promise<void>((resolve, reject) => {
     readFile(new URL(import.meta.url), () => {

@@ -228,7 +228,7 @@ const users = {
           await untilObserved(bed, some, 'up');
         };
         const areSuppressed = async () => (await bed.status()).users.filter(({ suppressed }) => suppressed).length >= some.length;
-        // The agent counts flaps by the minute: these are in one.
+        // The agent counts flaps by the minute, so these must be in one.
         while (new Date().getSeconds() > 20) await sleep(500);
         for (let flaps = 0; flaps < 3 || (flaps < 20 && !(await areSuppressed())); flaps += 1) await flap();
       },
@@ -390,7 +390,7 @@ const host = {
           await bed.stopAgent('SIGKILL');
           await bed.startAgent();
           await until(
-            () => 'the agent that was started again is scraped',
+            () => 'Prometheus scraped the restarted agent',
             async () => ([undefined, former].includes(await scrapedStart(bed)) ? undefined : true),
             60,
           );

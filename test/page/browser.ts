@@ -131,7 +131,7 @@ async function connect(url: string): Promise<Connection> {
 }
 
 async function openPage(connection: Connection, { width, height, scheme, scripts }: View): Promise<Page> {
-  // A window each: a tab behind another one draws seconds later.
+  // Each page has its own window: a tab behind another one draws seconds later.
   const { targetId } = await connection.call('Target.createTarget', { url: 'about:blank', newWindow: true });
   const { sessionId } = await connection.call('Target.attachToTarget', { targetId, flatten: true });
   const call = (method: string, params: Fields = {}): Promise<Fields> => connection.call(method, params, String(sessionId));

@@ -272,7 +272,7 @@ describe('each failure is one typed error with one clear line and no secret', ()
     await new Promise((resolve) => silent.close(resolve));
   });
 
-  test('an answer beyond the bound is too large, packed or not, and one of too many values', async () => {
+  test('an answer with too many bytes, packed or not, or with too many values is too large', async () => {
     const other = rpcOver([fake.url], { maxResponseBytes: 1_000 });
     fake.on('getBalance', { raw: 'x'.repeat(5_000) });
     const tooLong = said(

@@ -73,7 +73,7 @@ test('an audit finds two holders of one value, once for a /31', () => {
   ]);
 });
 
-test('an audit compares no tunnel_net that is not set, however many users have none', () => {
+test('an audit ignores a tunnel_net that is not set, even if several users have none', () => {
   const unset = (network: DeployedNetwork) => {
     for (const n of [0, 3]) changeUser(network, n, { tunnelNet: parseNetworkV4('0.0.0.0/0') });
     for (const value of ['169.254.0.0', '169.254.0.1', '169.254.0.6', '169.254.0.7'])

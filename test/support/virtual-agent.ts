@@ -34,11 +34,11 @@ const TIMING = {
   },
 };
 
-/** A request over a socket that has not ended after so many turns, of a millisecond or more, hangs: the agent's time goes on meanwhile. */
+/** A socket request hangs if it has not ended after this many turns of 1 ms or more. Then the agent's time continues without it. */
 const PATIENCE_TURNS = 100;
 const PATIENCE_TURNS_AGAIN = 10;
 const HANGING_STEP_MS = 2_500;
-/** How long a poll of the switch may take, the agent's time. */
+/** How long a poll of the switch may take, in the agent's time. */
 const SWITCH_ANSWERS_WITHIN_MS = 2_000;
 /** How often the end of a wait is checked, the agent's time. */
 const CHECK_INTERVAL_MS = 500;
@@ -111,7 +111,7 @@ export async function virtualAgent(
       };
     },
   });
-  /** Real time, in which a busy machine may be late: `ask` has the deadline of what hangs. */
+  /** Real time, generous for a busy machine. `ask` has the deadline for a request that hangs. */
   const timeoutMs = 60_000;
   const open = (kind: 'eapi' | 'snmp'): SwitchSource => {
     const real: SwitchSource =
@@ -170,7 +170,7 @@ export async function virtualAgent(
       await new Promise((resolve) => setImmediate(resolve));
       const patience = (): number =>
         Math.max(0, ...[...underWay.values()].map((asks) => (hangs.has(asks) ? PATIENCE_TURNS_AGAIN : PATIENCE_TURNS)));
-      // Turns, not a clock: on a busy machine this process waits for its turn, and so do its sockets.
+      // Turns, not a clock: on a busy machine, this process and its sockets wait alike.
       for (let turns = 0; turns < patience(); turns += 1) await systemClock.sleep(1);
       const hanging = underWay.size;
       for (const asks of underWay.values()) hangs.add(asks);

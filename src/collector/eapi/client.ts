@@ -114,7 +114,7 @@ function malformed(problem: string): Envelope {
   return { kind: 'malformed', problem };
 }
 
-/** The code of a malformed answer says how it came. */
+/** The codes of a malformed answer, by transport. */
 const MALFORMED = {
   http: { malformed: 'EAPI__MALFORMED', 'malformed-json': 'EAPI__MALFORMED_JSON' },
   grpc: { malformed: 'GRPC__MALFORMED', 'malformed-json': 'GRPC__MALFORMED_JSON' },
@@ -131,7 +131,7 @@ function requireUtf8(bytes: Buffer, by: Transport, endpoint: string): string {
   return bytes.toString('utf8');
 }
 
-/** The only result of a run, for a command that answers with text that is JSON, or the error of the command. */
+/** The result of the one command of a run, as JSON. Throws the error of the command. */
 function onlyResult({ results, failure }: RunOutcome, command: string, endpoint: string): Buffer {
   if (failure !== undefined) throw commandError(endpoint, command, failure);
   return Buffer.from(JSON.stringify(results[0]));

@@ -244,7 +244,7 @@ const SESSION_COOKIE = /^Session=([^;\s]{1,4096})/;
 
 const JSON_CONTENT = { 'content-type': 'application/json' };
 
-/** How requests show who sends them: not at all, by the password each time, or by the cookie of a session. */
+/** How requests authenticate: not at all, by the password each time, or by the cookie of a session. */
 export class Authentication {
   readonly #endpoint: string;
   readonly #credentials: EapiCredentials | undefined;

@@ -59,7 +59,7 @@ export function readJson(written: string, counts?: JsonCounts): SwitchJson {
 
 interface CheckedJson {
   readonly kind: 'checked';
-  /** Valid JSON: as the switch wrote it, but for control characters, which are escaped. */
+  /** Valid JSON: the switch's text, with control characters escaped. */
   readonly text: string;
   /** The paths of the keys that their object has twice. */
   readonly duplicates: readonly (readonly (string | number)[])[];

@@ -29,7 +29,7 @@ const MAX_ANSWER_BYTES = 4 << 20;
 /** The details of a neighbor that is down take 3 kB. */
 const REASONS_PER_POLL = 8;
 
-/** A client that is closed once: its commands end then, and none begins afterwards. */
+/** A client and its end: closing aborts its commands, and no command begins afterwards. */
 class EapiConnection {
   readonly endpoint: string;
   readonly client: EapiClient;
@@ -74,7 +74,7 @@ export class EapiSource implements SwitchSource {
   readonly #clock: Clock;
   readonly #connection: EapiConnection;
   readonly #downReasons: DownReasons;
-  /** How many neighbors the last poll found so. */
+  /** How many neighbors were Established in the last poll. */
   #established = 0;
 
   constructor({ name = 'eapi', clock, maxAnswerBytes = MAX_ANSWER_BYTES, ...access }: EapiSourceOptions) {

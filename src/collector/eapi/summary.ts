@@ -203,8 +203,8 @@ const MAX_FAILED_COMMANDS = 20;
  *
  *   [a b c d] ──► a, b answered, c failed ──► [d] ──► answered
  *
- * When more than half of what is Established is asked for, one command for all of it costs the switch less. `established`: how many neighbors the
- * last poll found so.
+ * For more than half of the Established neighbors, one command for all costs the switch less. `established`: how many neighbors were Established in
+ * the last poll.
  */
 export async function readRtts(
   from: Switch,

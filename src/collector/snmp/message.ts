@@ -261,7 +261,7 @@ const EXCEPTIONS = {
 
 const SNMP_TRAP_OID: Oid = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
 
-/** The name of a notification: RFC 3416 section 4.2.6, the second varbind, after sysUpTime.0. */
+/** The OID that names a notification: its second varbind, after sysUpTime.0 (RFC 3416 section 4.2.6). */
 export function trapOidIn(varbinds: readonly VarBind[]): Oid | undefined {
   const second = varbinds[1];
   return second?.value.kind === 'oid' && compareOids(second.oid, SNMP_TRAP_OID) === 0 ? second.value.value : undefined;

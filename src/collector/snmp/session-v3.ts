@@ -152,7 +152,7 @@ export function createV3Session({ address, port, endpoint, user, context, timeou
   };
 }
 
-/** Only the outcome is net-snmp's: it sorts the values of GETBULK by columns, and checks few of them. `UsmFilter` has them as they came. */
+/** Only the outcome is net-snmp's: it sorts the values of GETBULK by columns, and checks few of them. `UsmFilter` keeps them as received. */
 function send(session: ReturnType<typeof createLibrarySession>, request: SnmpRequest, answered: (error: unknown) => void): void {
   const oids = request.oids.map((oid) => oid.join('.'));
   switch (request.kind) {

@@ -10,7 +10,7 @@ import { decodeResponse, type Oid, type SnmpMessage, unlessMalformed, type VarBi
 const IGNORED = {
   /** Not the agent's. */
   wrongSource: 'from another address or port',
-  /** Not, to the last octet, an SNMPv2c response, or not acceptable for SNMPv3. */
+  /** Not exactly one SNMPv2c response, or not acceptable for SNMPv3. */
   malformed: 'malformed',
   /** Without a pending request (late, repeated or forged), or with another community than that request's. */
   unasked: 'unsolicited',

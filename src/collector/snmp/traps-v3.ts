@@ -6,7 +6,7 @@ import { type Oid, TAG, trapOidIn, unlessMalformed } from './message.ts';
 import { RateLimit, type SnmpUser } from './session.ts';
 import { isSecuredBy, netSnmpUser, payloadOf, readV3Header, type V3Header } from './usm-filter.ts';
 
-/** The notification in a datagram, or what else became of it. `discovery`: the sender of informs asked for the engine, and got it. */
+/** The notification in a datagram, or why there is none. `discovery`: the sender of informs asked for the engine, and received it. */
 export type TrapOutcome = { readonly trapOid: Oid | undefined } | 'discovery' | 'malformed' | 'refused' | 'shed';
 
 export type V3NotificationReader = ReturnType<typeof createV3NotificationReader>;
@@ -29,7 +29,7 @@ const KEPT_ENGINES = 16;
  */
 export function createV3NotificationReader({ user, clock, reply }: V3NotificationOptions) {
   const socket = new LibrarySocket(reply);
-  /** Whether the library believed the last datagram. */
+  /** Whether the library accepted the last datagram as authentic. */
   let isAuthentic = false;
   const receiver = createReceiver({ dgramModule: { createSocket: () => socket } }, (error: unknown) => {
     isAuthentic = error === null || error === undefined;
@@ -50,14 +50,14 @@ export function createV3NotificationReader({ user, clock, reply }: V3Notificatio
     }
   };
 
-  /** Whether the library, which calls back at once, believes the datagram. */
+  /** Whether the library, which calls back synchronously, accepts the datagram as authentic. */
   const isBelieved = (datagram: Buffer, from: RemoteInfo): boolean => {
     isAuthentic = false;
     try {
       socket.emit('message', datagram, from);
       return isAuthentic;
     } catch {
-      // It throws at a message that it cannot read.
+      // It throws for a message that it cannot read.
       return false;
     }
   };

@@ -9,7 +9,7 @@ type Sent = (error: Error | null, bytes: number) => void;
 
 /**
  * The UDP socket of net-snmp, given to it through its option `dgramModule`. The library returns answers that are not authenticated, does not
- * check the sender, and throws out of its listener at some malformed ones. So it receives only what `receive` gives it by `deliver`.
+ * check the sender, and throws out of its listener for some malformed ones. So it receives only the datagrams that `receive` delivers.
  */
 export class FilteringSocket extends EventEmitter {
   readonly #socket: Socket;
@@ -204,7 +204,7 @@ export class UsmFilter {
     this.#user = user;
   }
 
-  /** Gives the library a datagram that it may receive; false for any other. Throws what the library throws at it. */
+  /** Delivers a datagram that the library may receive; returns false for any other. Throws what the library throws. */
   pass(datagram: Buffer, deliver: () => void): boolean {
     if (!this.#admits(datagram)) return false;
     try {
@@ -236,7 +236,7 @@ export class UsmFilter {
     return true;
   }
 
-  /** What is in the datagram that the library handles at this moment: it calls back at once, after it has verified it. */
+  /** The values of the datagram that the library is handling. It calls back synchronously, after it has verified the datagram. */
   get varbinds(): readonly VarBind[] | undefined {
     return this.#varbinds;
   }

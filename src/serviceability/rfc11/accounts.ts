@@ -210,7 +210,7 @@ export function createPassFinder({ accessPasses }: Pick<NetworkAccounts, 'access
 /** Decodes the accounts of a program (getProgramAccounts). Keeps none of the bytes. Never throws for an account's content. */
 export function readNetworkAccounts(programId: Address, accounts: Iterable<readonly [Address, Uint8Array]>): NetworkAccounts {
   const readers = new Map<number, (account: Address, data: Uint8Array) => void>();
-  /** The accounts of this type, which the loop below fills in. */
+  /** Registers a decoder, and returns the map that the loop below fills. */
   function ofType<T>(type: number, decode: (data: Uint8Array) => T): ReadonlyMap<Address, T> {
     const found = new Map<Address, T>();
     readers.set(type, (account, data) => found.set(account, decode(data)));

@@ -216,7 +216,7 @@ export const deleteLink = (input: DeleteLinkInput): Instruction =>
     input.contributor === undefined ? undefined : readonly(input.contributor),
   ]);
 
-/** What a contributor does to its device. */
+/** An instruction by which a contributor changes its device. */
 export interface OnDevice extends OnProgram {
   readonly device: Address;
   readonly contributor: Address;

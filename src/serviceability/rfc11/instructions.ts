@@ -202,7 +202,7 @@ const LAYOUTS = {
   UpdateDeviceContributor: {},
 };
 
-/** By name, for a name that is not known before. */
+/** The layouts by a name that is known only at run time. */
 const LAYOUT_OF: { readonly [Name in Rfc11InstructionName]: Layout<Rfc11Arguments[Name]> } = LAYOUTS;
 
 /** The instruction's data. Throws ServiceabilityError `ENCODING__OUT_OF_RANGE` for an argument that its field cannot hold. */
@@ -221,7 +221,7 @@ export function decodeRfc11<Name extends Rfc11InstructionName>(name: Name, data:
 }
 
 /*
- * What an instruction did, by its log lines.
+ * What an instruction did, read from its log lines.
  */
 
 /** One value that an instruction allocated, or one slot that it freed. */
@@ -309,7 +309,7 @@ function instructionOf(text: string): Rfc11InstructionName | undefined {
   return name in Rfc11Instruction ? (name as Rfc11InstructionName) : undefined;
 }
 
-/** Each form of a log line, and what it says. */
+/** Each form of a log line, and how to read it. */
 const FORMS: readonly (readonly [form: RegExp, read: (...groups: readonly string[]) => Rfc11LogDetail | undefined])[] = [
   [/^AllocateResource: (\w+) slot (\d+)$/, (label, slot) => slotDetail('allocate', label, slot)],
   [/^ReleaseResource: (\w+) slot (\d+)$/, (label, slot) => slotDetail('release', label, slot)],

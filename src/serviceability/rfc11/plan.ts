@@ -147,16 +147,16 @@ export function planMigration(
   return { extensions, marks, backfills, misfits: draft.misfits };
 }
 
-/** A slot that an entity holds: an account, or a loopback inside of one. */
+/** A slot that an entity holds. The entity is an account, or a loopback inside one. */
 interface Want {
-  /** The device of the pool, or the zero address for the network's. */
+  /** The device of the pool, or the zero address for a pool of the network. */
   readonly scope: Address;
   readonly type: ResourceTypeName;
   readonly slot: number;
   readonly holder: string;
 }
 
-/** The migration, tried on copies of the extensions. */
+/** A trial of the migration, on copies of the extensions. */
 class Draft {
   readonly misfits: Misfit[] = [];
   readonly wants: Want[] = [];
@@ -166,7 +166,7 @@ class Draft {
     this.misfits.push({ kind, account, detail });
   }
 
-  /** Takes the extension, as it is in its account, for its device or the network. */
+  /** Opens an extension, of a device or of the network, from the bytes of its account. */
   open(content: Uint8Array): void {
     const extension = decodeResourceExtension(content);
     this.#extensions.set(extension.associatedWith, extension);
@@ -176,7 +176,7 @@ class Draft {
     return scopes.every((scope) => this.#extensions.has(scope));
   }
 
-  /** Notes what the entity holds, and returns its slot: undefined for a value that has none of its own. */
+  /** Records that the entity holds the value, and returns the value's slot; undefined for a value without a slot of its own. */
   want(scope: Address, type: ResourceTypeName, value: number | NetworkV4, holder: string): number | undefined {
     const slot = this.#slotOf(scope, type, value);
     if (slot !== undefined) this.wants.push({ scope, type, slot, holder });
@@ -223,7 +223,7 @@ class Draft {
   }
 }
 
-/** The backfills of entities that hold each of their slots alone; notes the others as misfits. */
+/** The backfills of entities that hold each of their slots alone. Records the others as misfits. */
 function withoutConflicts(candidates: readonly PlannedBackfill[], draft: Draft): readonly PlannedBackfill[] {
   const shared = sharedHolders(draft.wants);
   const byHolder = new Map<string, Want[]>();

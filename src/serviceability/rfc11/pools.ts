@@ -138,7 +138,7 @@ function deployedPool(account: Address, name: string, extension: DeployedExtensi
 
 /** The values of a deployed pool, all of them as numbers. */
 interface DeployedValues extends Pick<Pool, 'unit' | 'range'> {
-  /** Of slot 0. */
+  /** The value of slot 0. */
   readonly first: number;
   /** Undefined for a value of another kind. */
   rangeOf(value: PoolValue): ReturnType<typeof networkRange> | undefined;

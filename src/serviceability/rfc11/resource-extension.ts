@@ -331,7 +331,7 @@ export class ResourcePool {
   readonly slots: number;
   readonly #bitmaps: readonly Bitmap[];
 
-  /** Changes of the pool change the bitmaps. */
+  /** The pool changes these bitmaps. */
   constructor(bitmaps: readonly (IdBitmap | IpBlockBitmap)[]) {
     this.#bitmaps = bitmaps;
     this.slots = bitmaps.reduce((sum, { bitmap }) => sum + bitmap.slots, 0);

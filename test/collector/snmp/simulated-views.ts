@@ -13,7 +13,7 @@ export interface ViewsBed {
   mibs: readonly SimulatedMib[];
   /** Asked before the views are: what it returns is sent, `undefined` leaves the answer to the views, `silence` says nothing. */
   intercept: (request: AgentRequest, vrf: string) => Buffer | 'silence' | undefined;
-  /** The requests since the last call, as words: kind, VRF, and the columns or objects asked for. A retransmission, as of a busy machine, is none. */
+  /** The requests since the last call, as words: kind, VRF, and the requested columns or objects. Omits retransmissions, which a busy machine causes. */
   asked(): readonly string[];
 }
 

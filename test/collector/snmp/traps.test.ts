@@ -189,7 +189,7 @@ describe('the trap receiver', () => {
     expect(receiver.counts()).toEqual({ ...idle, malformed: 500, shed: 100 });
   });
 
-  test('a trap receiver whose port is taken reports that once, listens when it is free, and triggers for what it missed', async () => {
+  test('a trap receiver whose port is in use reports that once, listens when the port is free, and triggers for what it missed', async () => {
     const other = createSocket('udp4');
     other.bind(0, '127.0.0.1');
     await once(other, 'listening');

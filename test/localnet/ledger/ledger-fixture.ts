@@ -149,5 +149,5 @@ export function existing<T>(value: T | null | undefined): T {
   return value;
 }
 
-/** For web3.js's Connection: its own agent throws, where nothing catches it, when a ledger that stops resets a connection between two requests. */
+/** For web3.js's Connection. Its own HTTP agent throws an uncaught error when a stopping ledger resets an idle connection. */
 export const NO_KEEP_ALIVE = { httpAgent: false } as const;
