@@ -26,7 +26,7 @@ leave_out_if_told() {
   if [ "$(id -u)" -ne 0 ]; then cannot 'it takes root, and this is another user'; fi
 }
 
-# COMMAND …, while no other step installs packages or makes a root file system.
+# one_at_a_time COMMAND …: runs it while no other step installs packages or makes a root file system.
 one_at_a_time() {
   mkdir -p "$roots"
   (flock 9 && "$@" 9>&-) 9>"$roots/lock"
