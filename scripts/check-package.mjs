@@ -111,6 +111,19 @@ function checkTypes() {
   const common = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2023', '--types', ''];
   run(process.execPath, [tsc, ...common, '--lib', 'es2023,dom', '--module', 'nodenext', 'types.mts', 'types.cts']);
   run(process.execPath, [tsc, ...common, '--lib', 'es2023,dom', '--module', 'esnext', '--moduleResolution', 'bundler', 'types.mts']);
+  checkShownTypes(tsc);
+}
+
+/** A type without a name is shown by its fields, and not by the codecs that it follows from. */
+function checkShownTypes(tsc) {
+  const decoded = `Extract<DecodedInstruction, { readonly name: 'CreateDevice' }>`;
+  writeFileSync(
+    join(project, 'shown.mts'),
+    `import type { DecodedInstruction } from 'dzd-telemetry-agent/serviceability';\nexport const shown = ({ args }: ${decoded}) => args;\n`,
+  );
+  run(process.execPath, [tsc, '--declaration', '--emitDeclarationOnly', '--strict', '--module', 'nodenext', '--types', '', 'shown.mts']);
+  const shown = readFileSync(join(project, 'shown.d.mts'), 'utf8');
+  if (!shown.includes('readonly mgmtVrf: string')) throw new Error(`the arguments of an instruction are shown as:\n${shown}`);
 }
 
 function run(command, args, cwd = project) {

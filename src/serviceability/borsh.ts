@@ -375,8 +375,15 @@ export interface FieldCodec<T> {
 /** Every field of `T` in the account's order; the type requires all of them. */
 export type Layout<T> = { readonly [Field in keyof T]-?: FieldCodec<T[Field]> };
 
-/** The struct of a layout: a field for each codec. A layout of layouts gives a struct of structs. */
-export type Fields<L> = { readonly [Field in keyof L]: L[Field] extends FieldCodec<infer T> ? T : Fields<L[Field]> };
+/**
+ * The struct of a layout: a field for each codec. A layout of layouts gives a struct of structs, which are spelled out here: editors show the name
+ * and the codecs of a `Fields<…>`, but the fields of a type without a name.
+ */
+export type Fields<L> = {
+  readonly [Field in keyof L]: L[Field] extends FieldCodec<infer T>
+    ? T
+    : { readonly [Inner in keyof L[Field]]: L[Field][Inner] extends FieldCodec<infer T> ? T : never };
+};
 
 type Mutable<T> = { -readonly [Field in keyof T]?: T[Field] };
 

@@ -26,7 +26,7 @@ import {
   u32,
   writeFields,
 } from '../borsh.ts';
-import { type Device, decodeDevice, INTERFACE_LAYOUT } from '../device.ts';
+import { type Device, decodeDevice, type FullInterface, INTERFACE_LAYOUT } from '../device.ts';
 import { UNSPECIFIED_IPV4 } from '../network.ts';
 import {
   type ResourceExtension as DeployedExtension,
@@ -52,18 +52,18 @@ export const InterfaceType = { loopback: 1, physical: 2 } as const;
 export const InterfaceStatus = { activated: 3, unlinked: 6 } as const;
 
 /** RFC-11's Interface account: an interface in the deployed interface layout, with its slots. */
-export interface InterfaceAccount extends Fields<typeof INTERFACE_ACCOUNT_LAYOUT> {}
+export interface InterfaceAccount extends Fields<typeof INTERFACE_HEAD>, FullInterface, Fields<typeof INTERFACE_SLOTS> {}
 
-const INTERFACE_ACCOUNT_LAYOUT = {
-  owner: key,
-  bumpSeed: u8,
-  devicePk: key,
-  ...INTERFACE_LAYOUT,
+const INTERFACE_HEAD = { owner: key, bumpSeed: u8, devicePk: key };
+
+const INTERFACE_SLOTS = {
   /** In the device's SegmentRoutingId. */
   segmentRoutingSlot: option(u16),
   /** In the device's DzIp. */
   dzIpSlot: option(u32),
 };
+
+const INTERFACE_ACCOUNT_LAYOUT: Layout<InterfaceAccount> = { ...INTERFACE_HEAD, ...INTERFACE_LAYOUT, ...INTERFACE_SLOTS };
 
 /** Reads an Interface account of RFC-11. Throws ServiceabilityError `ACCOUNT__INCONSISTENT` for anything else. */
 export function decodeInterfaceAccount(data: Uint8Array): InterfaceAccount {
