@@ -74,7 +74,7 @@ export type AccessPassKind =
 
 /** Byte values of an access pass's kind. */
 const PASS_TAG = { prepaid: 0, 'solana-validator': 1, 'solana-rpc': 2, others: 3, 'edge-seat': 4 } as const;
-const seats = /* @__PURE__ */ vector(struct(SEAT), 52);
+const seats = /* @__PURE__ */ vector(/* @__PURE__ */ struct(SEAT), 52);
 
 const passKind: FieldCodec<AccessPassKind> = { read: readPassKind, write: writePassKind };
 

@@ -66,7 +66,7 @@ export const INTERFACE_LAYOUT = {
 };
 
 /** Followed by the segments of flexible algorithms. */
-const SEGMENTED_LAYOUT = { ...INTERFACE_LAYOUT, flexAlgoNodeSegments: vector(struct(SEGMENT_LAYOUT), 34) };
+const SEGMENTED_LAYOUT = /* @__PURE__ */ (() => ({ ...INTERFACE_LAYOUT, flexAlgoNodeSegments: vector(struct(SEGMENT_LAYOUT), 34) }))();
 
 /** An element of the first, unversioned vector; `layout` is its discriminant. The program no longer writes layout 3, but some accounts have it. */
 export type DeprecatedInterface =

@@ -39,7 +39,7 @@ const GLOBAL_CONFIG_LAYOUT = {
   /** Every user's tunnel_net is a /31 of this. */
   userTunnelBlock: network,
   multicastGroupBlock: network,
-  nextBgpCommunity: absentAs(FIRST_BGP_COMMUNITY, u16),
+  nextBgpCommunity: /* @__PURE__ */ absentAs(FIRST_BGP_COMMUNITY, u16),
   multicastPublisherBlock: network,
 };
 
@@ -60,7 +60,7 @@ const allowlist: FieldCodec<readonly Address[]> = {
     if (!hasCount || !reader.cut) return read;
     throw new AccountDataError('ACCOUNT__INCONSISTENT', { what: 'a GlobalState', problem: 'a list has fewer keys than its count says' });
   },
-  write: keys.write,
+  write: (writer, value) => keys.write(writer, value),
 };
 
 /** The GlobalState account (type 1): authorities and allowlists of a network. A field that the account is too short to hold reads as zero. */

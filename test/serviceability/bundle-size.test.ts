@@ -54,3 +54,14 @@ test('nothing is left of the SDK when nothing of it is used', async () => {
   const { inputs } = await bundle(`import './src/serviceability/index.ts';`);
   expect(inputs).toEqual([]);
 });
+
+test('nothing is left of a layout that is not used, although the package has all of them in one file', async () => {
+  async function bundled(contents: string): Promise<string> {
+    const stdin = { contents, resolveDir: root };
+    const { outputFiles } = await build({ stdin, bundle: true, packages: 'external', format: 'esm', write: false });
+    return outputFiles[0]?.text ?? '';
+  }
+  const published = await bundled(`export * from './src/serviceability/index.ts';`);
+  expect(published).toContain('reader');
+  expect(await bundled(published.replace(/^export \{[^}]*\};$/m, ''))).not.toContain('reader');
+});
