@@ -126,7 +126,7 @@ const MAINNET_LEDGER = 'doublezero-mainnet-beta.rpcpool.com/db336024-e7a8-46b1-8
 const TEST_TELEMETRY = 'C9xqH76NSm11pBS6maNnY163tWHT8Govww47uyEmSnoG' as Address;
 
 /** DoubleZero's networks; see findNetwork. */
-export const NETWORKS: readonly Network[] = [
+export const NETWORKS: readonly Network[] = /* @__PURE__ */ (() => [
   {
     name: 'mainnet-beta',
     aliases: ['mainnet', 'm'],
@@ -163,7 +163,7 @@ export const NETWORKS: readonly Network[] = [
     wsUrl: 'ws://localhost:8899',
     deviceAsn: 21_682,
   },
-];
+])();
 
 /** The network with that name or alias, ignoring case; undefined when there is none. */
 export function findNetwork(nameOrAlias: string): Network | undefined {
