@@ -208,7 +208,8 @@ export const LEDGER_CODES = {
   LEDGER__LOCALNET_REFUSED: {
     class: 'fatal',
     message: 'the localnet rejected {method}: {problem}',
-    remedy: '`dzd-localnet user list`, `device show` and `faults show` list what exists',
+    remedy:
+      '`dzd-localnet user list`, `device show` and `faults show` list what exists; docs/localnet.md and docs/localnet-ledger.md list the parameters of each method',
   },
   LEDGER__DEVICE_UNKNOWN: {
     class: 'fatal',
