@@ -33,7 +33,7 @@ export const systemClock: Clock = {
   async sleep(ms, signal) {
     try {
       // Not setImmediate, which after I/O runs in the same turn of the event loop.
-      await delay(ms, undefined, signal === undefined ? {} : { signal });
+      await delay(Math.max(ms, 0), undefined, signal === undefined ? {} : { signal });
     } catch (error) {
       throw signal?.aborted ? signal.reason : error;
     }

@@ -12,3 +12,12 @@ test('a sleep of 0 ms that begins in an I/O callback ends after a timer that was
   });
   expect(order).toEqual(['timer', 'slept']);
 });
+
+test('a sleep until a time that has passed is no reason for a warning of Node.js', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', note);
+  await systemClock.sleep(-5);
+  process.off('warning', note);
+  expect(warnings).toEqual([]);
+});
