@@ -3,7 +3,9 @@
 #
 #   the name in DZD_CI_SKIP? ──► left out, said so
 #   a tool, a right or the network is missing? ──► cannot: says what, and fails
-set -euo pipefail
+set -Eeuo pipefail
+# A `test` that fails prints nothing by itself.
+trap 'echo "== $name: ${BASH_SOURCE[0]}:$LINENO failed: $BASH_COMMAND" >&2' ERR
 export DEBIAN_FRONTEND=noninteractive
 
 # Made anew where it is missing; nothing else outlives a run. Deleting it costs the next run a debootstrap.
@@ -11,6 +13,9 @@ roots=${DZD_CI_ROOTS:-/var/cache/dzd-telemetry}
 release=bookworm
 
 say() { echo "== $1 ($SECONDS s)"; }
+
+# WHAT VALUE EXPECTED
+is() { if [ "$2" != "$3" ]; then echo "$1 is \"$2\", not \"$3\"" >&2; return 1; fi; }
 
 # Why this cannot be tried on this machine. A step that is silently left out would pass for one that passed, hence the variable.
 cannot() {
