@@ -3,8 +3,9 @@
 #
 #   the name in DZD_CI_SKIP? ──► left out, said so
 #   a tool, a right or the network is missing? ──► cannot: says what, and fails
-set -Eeuo pipefail
+set -euo pipefail
 # A `test` that fails prints nothing by itself.
+set -o errtrace
 trap 'echo "== $name: ${BASH_SOURCE[0]}:$LINENO failed: $BASH_COMMAND" >&2' ERR
 export DEBIAN_FRONTEND=noninteractive
 
