@@ -375,7 +375,7 @@ const workerSection = z
     minBalance: described(
       z.int().min(0).transform(lamports).prefault(0),
       { description: 'Minimum balance of the key. Below it, nothing is sent.' },
-      { expects: 'a whole number of lamports, 0 or more', form: 'number', unit: 'lamports' },
+      { expects: `a whole number of lamports from 0 to ${Number.MAX_SAFE_INTEGER}`, form: 'number', unit: 'lamports' },
     ),
   })
   .prefault({})

@@ -283,7 +283,7 @@ describe('refusals', () => {
     ['ledger: { rpcUrls: ["http://x", "http://x"] }', 'ledger.rpcUrls: lists an endpoint twice'],
     ['ledger: { programId: 0 }', 'ledger.programId: expected a public key in base58 (32 bytes), got 0'],
     ['keypair: ""', 'keypair: expected the path of a file'],
-    ['worker: { minBalance: -1 }', 'worker.minBalance: expected a whole number of lamports, 0 or more, got -1'],
+    ['worker: { minBalance: -1 }', 'worker.minBalance: expected a whole number of lamports from 0 to 9007199254740991, got -1'],
     ['downGrace: 1s', 'downGrace: unknown key here, did you mean "policy.downGrace"?'],
     ['__proto__: { a: 1 }', '__proto__: unknown key'],
   ])('%s', (line, problem) => {
