@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit, type YAMLError } from 'yaml';
 import { AgentError, isRecord } from '../lib/index.ts';
 import { decodeText, type FileContent, FileProblem, readSmallFile } from './files.ts';
 import { type KeyProblem, type Problem, pathText, refusal } from './messages.ts';
@@ -50,7 +50,7 @@ function parseConfigText(text: string, path: string, access: FileContent['access
   if (unmerged !== -1) throw refusal([{ where: `${path}:${unmerged + 1}`, problem: 'unresolved merge conflict of git' }]);
   const mistakes = relevantErrors([...document.errors, ...document.warnings]).slice(0, MAX_PROBLEMS);
   if (mistakes.length > 0) throw refusal(mistakes.map((mistake) => mistakeOf(mistake, text, lines, path)));
-  const value = mappingOf(document, path);
+  const value = mappingOf(document, lines, path);
   return {
     path,
     value,
@@ -60,25 +60,38 @@ function parseConfigText(text: string, path: string, access: FileContent['access
   };
 }
 
-function mappingOf(document: Document, path: string): Readonly<Record<string, unknown>> {
-  const value: unknown = expand(document, path);
+function mappingOf(document: Document, lines: LineCounter, path: string): Readonly<Record<string, unknown>> {
+  const value: unknown = expand(document, lines, path);
   if (value === null || value === undefined) throw refusal([{ where: `${path}:1`, problem: 'the file is empty' }]);
   if (!isRecord(value)) throw refusal([{ where: `${path}:1`, problem: 'expected `key: value` lines, with a space after each colon' }]);
   return value;
 }
 
 /** Refuses aliases that expand exponentially: a few lines of them can become gigabytes. */
-function expand(document: Document, path: string): unknown {
+function expand(document: Document, lines: LineCounter, path: string): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 });
   } catch {
     throw refusal([
       {
-        where: `${path}:1`,
+        where: `${path}:${lines.linePos(unresolvedAlias(document)).line}`,
         problem: 'its aliases (*name) do not resolve, or expand too often; a value that begins with * needs quotes around it',
       },
     ]);
   }
+}
+
+/** The offset of the first alias without an anchor; 0 if there is none. */
+function unresolvedAlias(document: Document): number {
+  let offset = 0;
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return undefined;
+      offset = alias.range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return offset;
 }
 
 const MISTAKES: Readonly<Record<string, string>> = {

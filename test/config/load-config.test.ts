@@ -299,7 +299,7 @@ describe('refusals', () => {
     ['env: testnet\nlog: {}\nenv: devnet\n', 'config.yaml:3: duplicate key "env"'],
     ['env: testnet\n---\nenv: devnet\n', 'config.yaml:2: a second YAML document begins here; only one is allowed'],
     ['a: [1, 2\nb: 3\n', 'config.yaml:2: not valid YAML: '],
-    ['a: &a [1]\nb: *c\n', 'config.yaml:1: its aliases (*name) do not resolve'],
+    ['a: &a [1]\nb: *c\n', 'config.yaml:2: its aliases (*name) do not resolve'],
   ])('the file %j', (yaml, start) => {
     expect(problems(yaml)).toEqual([expect.stringContaining(start)]);
   });
