@@ -361,7 +361,7 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   const checked = parsed.success ? crossCheck(parsed.data) : undefined;
   const found = parsed.success
     ? (checked?.problems ?? [])
-    : withoutEchoes(parsed.error.issues.flatMap((issue) => problemsOf(root, issue, layers.value, (path) => lacksQuotes(layers, path))));
+    : withoutEchoes(parsed.error.issues.flatMap((issue) => problemsOf(root, issue, layers)));
   const problems = [...layers.problems, ...found.map(layers.locate)];
   if (!parsed.success || problems.length > 0) throw refusal(problems);
 
@@ -373,19 +373,6 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
     return path === undefined || !isWritten ? undefined : layers.locate({ path, problem: '' }).where;
   };
   return { config: parsed.data, warnings, placeOf, file: path };
-}
-
-/** The value as it is written, where it would be valid with quotes around it: `community: 12345`. */
-function lacksQuotes({ value, writtenAt }: Layers, path: readonly PropertyKey[]): string | undefined {
-  const written = writtenAt(path);
-  const last = path.at(-1);
-  if (written === undefined || last === undefined) return undefined;
-  const quoted = structuredClone(value);
-  const parent = path.slice(0, -1).reduce<unknown>(member, quoted);
-  if (typeof parent !== 'object' || parent === null) return undefined;
-  Reflect.set(parent, last, written);
-  const issues = configSchema.safeParse(quoted).error?.issues ?? [];
-  return issues.some((issue) => path.every((step, index) => issue.path[index] === step)) ? undefined : written;
 }
 
 /** The path to the first setting with this value. A listen address is parsed into host and port. */

@@ -1,7 +1,8 @@
 import type * as z from 'zod';
 import { AgentError, isAgentError } from '../lib/index.ts';
 import { NOT_AS_EXPECTED, type SettingMeta, SHARE_UNIT, UNEXPANDED } from './fields.ts';
-import { member, nodeAt, type SettingNode } from './schema-tree.ts';
+import { configSchema } from './schema.ts';
+import { member, nodeAt, type SettingNode, valueFromYaml } from './schema-tree.ts';
 
 /**
  * The most similar candidate, or undefined if more than a third of the characters differ in all of them. Ignores case, dashes and underscores:
@@ -60,11 +61,9 @@ const UNIT_SPELLINGS: Readonly<Record<string, readonly string[]>> = {
 const YES = ['yes', 'on', 'true', 'y', '1'];
 const NO = ['no', 'off', 'false', 'n', '0'];
 
-/**
- * The valid value that this one probably meant; undefined without a good guess. Never called for a value that may be a secret.
- */
+/** What this value probably meant; undefined without a good guess. Never called for a value that may be a secret. */
 function meant({ form, expects, unit, guess }: SettingMeta, value: unknown): string | undefined {
-  const text = typeof value === 'string' || typeof value === 'number' ? String(value).trim() : undefined;
+  const text = typeof value === 'string' || Number.isFinite(value) ? String(value).trim() : undefined;
   if (text === undefined) return undefined;
   switch (form) {
     case 'duration':
@@ -142,16 +141,16 @@ export function configProblems(error: unknown): readonly string[] {
 /** More of them in one section do not help, and each is compared with every key there is. */
 const MAX_UNKNOWN_KEYS = 20;
 
-/**
- * Turns an issue of the schema into problems. `value` is the validated value; `lacksQuotes` returns the value as it is written, if it is valid with
- * quotes around it.
- */
-export function problemsOf(
-  root: SettingNode,
-  issue: z.core.$ZodIssue,
-  value: unknown,
-  lacksQuotes: (path: readonly PropertyKey[]) => string | undefined,
-): readonly KeyProblem[] {
+/** A configuration that is not valid. */
+interface Draft {
+  readonly value: unknown;
+  /** The value as it is written in the file, the flag or the variable. */
+  writtenAt(path: readonly PropertyKey[]): string | undefined;
+}
+
+/** Turns an issue of the schema into problems. */
+export function problemsOf(root: SettingNode, issue: z.core.$ZodIssue, draft: Draft): readonly KeyProblem[] {
+  const { value } = draft;
   if (issue.code === 'unrecognized_keys') {
     const parent = nodeAt(root, issue.path, value);
     return issue.keys.slice(0, MAX_UNKNOWN_KEYS).map((key) => ({ path: [...issue.path, key], problem: unknownKey(root, parent, key) }));
@@ -160,14 +159,26 @@ export function problemsOf(
   const path = issue.code === 'invalid_union' && issue.path.length > 0 ? withDiscriminator(issue) : issue.path;
   const { meta } = nodeAt(root, path, value);
   const found = path.reduce<unknown>(member, value);
-  const unquoted = found === undefined || typeof found === 'string' ? undefined : lacksQuotes(path);
-  return [
-    { path, problem: unquoted === undefined ? problemOf(meta, found, path.at(-1)) : unquotedProblem(meta, found, unquoted, path.at(-1)) },
-  ];
+  // Valid with quotes around it: `community: 12345`.
+  const written = found === undefined || typeof found === 'string' ? undefined : draft.writtenAt(path);
+  if (written !== undefined && accepts(value, path, written))
+    return [{ path, problem: unquotedProblem(meta, found, written, path.at(-1)) }];
+  return [{ path, problem: problemOf(meta, found, path.at(-1), (instead) => accepts(value, path, instead)) }];
 }
 
-/** What is wrong with the value of the setting `key`, and what was probably meant. Omits a value that may be a secret. */
-function problemOf(meta: SettingMeta, found: unknown, key: PropertyKey | undefined): string {
+/** Whether the schema accepts another value at this path. */
+function accepts(draft: unknown, path: readonly PropertyKey[], value: unknown): boolean {
+  const last = path.at(-1);
+  const changed = structuredClone(draft);
+  const parent = path.slice(0, -1).reduce<unknown>(member, changed);
+  if (last === undefined || typeof parent !== 'object' || parent === null) return false;
+  Reflect.set(parent, last, value);
+  const issues = configSchema.safeParse(changed).error?.issues ?? [];
+  return !issues.some((issue) => path.every((step, index) => issue.path[index] === step));
+}
+
+/** What is wrong with the value of the setting `key`, and which valid value was probably meant. Omits a value that may be a secret. */
+function problemOf(meta: SettingMeta, found: unknown, key: PropertyKey | undefined, isValid: (value: unknown) => boolean): string {
   if (found === undefined) return `is required: ${meta.expects}`;
   const expected = `expected ${meta.expects}`;
   if (mayBeSecret(meta, found)) {
@@ -181,7 +192,9 @@ function problemOf(meta: SettingMeta, found: unknown, key: PropertyKey | undefin
     return `expected an https:// or http:// address${got}`;
   }
   const instead = meant(meta, found);
-  return `${expected}, got ${show(found)}${instead === undefined ? '' : `, did you mean ${instead}?`}`;
+  // A host comes with the words "with port".
+  const isUseful = instead !== undefined && isValid(valueFromYaml(/^"[^"]*"/.exec(instead)?.[0] ?? instead));
+  return `${expected}, got ${show(found)}${isUseful ? `, did you mean ${instead}?` : ''}`;
 }
 
 /** The value is valid as text, but YAML reads another type: `community: 12345`. */
@@ -227,7 +240,7 @@ function kindOf(value: unknown): string {
 /** Quotes a value, short and on one line. */
 function show(value: unknown): string {
   if (typeof value === 'object') return kindOf(value);
-  const text = JSON.stringify(typeof value === 'string' ? withoutPath(value) : value) ?? String(value);
+  const text = typeof value === 'string' ? JSON.stringify(withoutPath(value)) : String(value);
   return text.length > 60 ? `${text.slice(0, 57)}…"` : text;
 }
 

@@ -188,7 +188,7 @@ export function valueFromText(node: SettingNode, text: string): unknown {
     case 'urls':
       return text.split(',').map((part) => part.trim());
     case 'list':
-      return fromYaml(text);
+      return valueFromYaml(text);
     case 'section':
     case 'text':
     case 'choice':
@@ -199,7 +199,8 @@ export function valueFromText(node: SettingNode, text: string): unknown {
   }
 }
 
-function fromYaml(text: string): unknown {
+/** The value of text in YAML's one-line form; text that is not YAML stays text. */
+export function valueFromYaml(text: string): unknown {
   if (nestsTooDeep(text)) return text;
   try {
     return parse(text, { maxAliasCount: 0, prettyErrors: false, logLevel: 'silent', stringKeys: true });
