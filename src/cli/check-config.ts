@@ -1,4 +1,5 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { open, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createAgentEvents } from '../agent/events.ts';
 import { openAgent, openCollect, openTrigger } from '../agent/from-config.ts';
@@ -216,13 +217,15 @@ async function checkFolder(directory: string): Promise<Finding> {
   return ok(`${directory} ${existing === undefined ? 'will be created' : 'is writable'}`);
 }
 
-/** Writes enough bytes that a full disk refuses them. */
+/** Writes enough bytes that a full disk refuses them, to a file without a name: a check that is killed leaves nothing. */
 async function tryToStore(place: string): Promise<void> {
-  const folder = await mkdtemp(join(place, '.dzd-telemetry-check-'));
+  const path = join(place, `.dzd-telemetry-check-${randomUUID()}`);
+  const file = await open(path, 'wx', 0o600);
   try {
-    await writeFile(join(folder, 'probe'), Buffer.alloc(4_096));
+    await unlink(path);
+    await writeFile(file, Buffer.alloc(4_096));
   } finally {
-    await rm(folder, { recursive: true });
+    await file.close();
   }
 }
 
