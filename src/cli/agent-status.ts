@@ -3,7 +3,16 @@ import { createAgentEvents } from '../agent/events.ts';
 import { openAgent } from '../agent/from-config.ts';
 import { type AgentConfig, type HttpConfig, loadSecret } from '../config/index.ts';
 import { HttpClient } from '../lib/http.ts';
-import { AgentError, DeadlineExceeded, describeError, hostInUrl, parseJson, systemClock, withDeadline } from '../lib/index.ts';
+import {
+  AgentError,
+  DeadlineExceeded,
+  describeError,
+  hostInUrl,
+  isAgentError,
+  parseJson,
+  systemClock,
+  withDeadline,
+} from '../lib/index.ts';
 import { createStatusBoard } from '../observability/index.ts';
 import { type Address, isAddress, slot } from '../serviceability/index.ts';
 
@@ -12,11 +21,10 @@ export type StatusExcerpt = z.output<typeof statusSchema>;
 
 export type ExplainedUser = StatusExcerpt['users'][number];
 
-/** Why there is no answer. `hangs`: a process listens at the address, but did not answer in time. */
+/** Why there is no answer. `hangs`: a process listens at the address, but did not answer in time. `unasked`: the token cannot be read. */
 interface NoAnswer {
-  readonly kind: 'none';
+  readonly kind: 'none' | 'hangs' | 'unasked';
   readonly problem: string;
-  readonly hangs?: boolean;
 }
 
 /** The status of the running agent, or why there is none. */
@@ -31,7 +39,7 @@ const MAX_VALUES = 800_000;
 /** Asks the agent at the listen address of this configuration. Rejects only for an aborted signal. */
 export async function askRunningAgent(http: HttpConfig, device: Address, signal: AbortSignal): Promise<RunningAgent> {
   const answer = await getFromAgent(http, '/status.json', signal);
-  if (answer.kind === 'none') return answer;
+  if (answer.kind !== 'body') return answer;
   const { success, data } = statusSchema.safeParse(parsed(answer.body));
   if (!success) return noAnswer(answer.where, 'the response is not from an agent of this version');
   if (data.device === device) return { kind: 'answered', status: data };
@@ -56,7 +64,8 @@ export async function getFromAgent(
     return { kind: 'body', where, body: body.toString('utf8') };
   } catch (error) {
     signal.throwIfAborted();
-    return { ...noAnswer(where, describeError(error)), hangs: error instanceof DeadlineExceeded };
+    if (isAgentError(error)) return { kind: 'unasked', problem: `the agent at ${where} cannot be asked: ${error.message}` };
+    return { ...noAnswer(where, describeError(error)), kind: error instanceof DeadlineExceeded ? 'hangs' : 'none' };
   } finally {
     await client.close();
   }

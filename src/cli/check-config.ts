@@ -124,9 +124,9 @@ export function agentStep({ agent }: Lookups): Step {
     name: 'agent',
     async run() {
       const asked = await agent();
-      if (asked.kind === 'none' && asked.hangs === true)
+      if (asked.kind === 'hangs')
         return fail(asked.problem, 'if the agent listens there, save its log and restart it (systemctl restart dzd-telemetry)');
-      if (asked.kind === 'none') throw new Skip(asked.problem);
+      if (asked.kind !== 'answered') throw new Skip(asked.problem);
       const { findings, lastTick, now } = asked.status;
       if (findings === undefined) return warn('the running agent is of an earlier version, which gives no verdict', 'restart the agent');
       const [first] = findings;

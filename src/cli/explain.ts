@@ -15,7 +15,7 @@ export const explainBody: CommandBody<ExplainOptions> = async (options, io) => {
   const note = (line: string): void => io.stderr.write(`dzd-telemetry: ${printable(line)}\n`);
   for (const line of warnings) note(line);
   const asked = options.fresh ? undefined : await askRunningAgent(config.http, config.device, io.signal);
-  if (asked?.kind === 'none') note(`${asked.problem}; reading switch and ledger once instead`);
+  if (asked !== undefined && asked.kind !== 'answered') note(`${asked.problem}; reading switch and ledger once instead`);
   const fresh = asked?.kind !== 'answered';
   const status = fresh ? await readStatusOnce(config, { version: io.version, warn: note }, io.signal) : asked.status;
   const reports = status.users.filter((user) => isWanted(user, options.wanted));

@@ -2,7 +2,7 @@ import PQueue from 'p-queue';
 import type { AgentConfig } from '../config/index.ts';
 import { AgentError, backoffDelays, type Clock, type EpochMs, epochMs, isAgentError, systemClock } from '../lib/index.ts';
 import { type Cell, count, csvLine, jsonLine, rttText, span, type Tone, tableLines, tableStyle } from '../observability/index.ts';
-import { type ExecutedInstruction, instructionsOf } from '../publisher/index.ts';
+import { type ExecutedInstruction, instructionsOf, isKeyAddress } from '../publisher/index.ts';
 import {
   type AccountInfo,
   decodeOwned,
@@ -100,14 +100,15 @@ async function subjectsOf(
 
 /**
  * Undefined for a deleted user: its address has no account, or only lamports that it received since. Throws AgentError `LEDGER__NOT_A_USER` for any
- * other account, because its transactions are not the history of a user.
+ * other account, and for a key, because its transactions are not the history of a user.
  */
 function readUser(account: Address, info: AccountInfo | null | undefined, programId: Address): User | undefined {
-  if (info == null || (info.owner === SYSTEM_PROGRAM_ID && info.data.length === 0)) return undefined;
+  const isFree = info == null || (info.owner === SYSTEM_PROGRAM_ID && info.data.length === 0);
+  if (isFree && !isKeyAddress(account)) return undefined;
   const user = decodeOwned(info, programId, decodeUser);
   if (user !== undefined) return user;
-  const problem = info.owner === programId ? 'it is another account of the program, or malformed' : `it belongs to ${info.owner}`;
-  throw new AgentError('LEDGER__NOT_A_USER', { account, problem });
+  const other = info?.owner === programId ? 'it is another account of the program, or malformed' : `it belongs to ${info?.owner}`;
+  throw new AgentError('LEDGER__NOT_A_USER', { account, problem: isFree ? 'it is a key, such as that of an owner' : other });
 }
 
 interface UserHistory extends Subject, Availability {

@@ -15,13 +15,16 @@ import { EXTRA_COLUMNS, USER_STATES } from './user-rows.ts';
 export type RunOptions = ReturnType<typeof readRunOptions>;
 
 export function readRunOptions(values: OptionValues) {
+  const dryRun = isOn(values, 'dry-run');
+  const output = choiceOption(values, 'output', ['table', 'json']);
+  if (values.output !== undefined && !dryRun) throw usage('--output requires --dry-run; log.format chooses the form of the log');
   return {
     ...readConfigChoice(values),
     /** Print each intended write instead of sending it. */
-    dryRun: isOn(values, 'dry-run'),
+    dryRun,
     /** End after one tick and its writes. */
     once: isOn(values, 'once'),
-    output: choiceOption(values, 'output', ['table', 'json']),
+    output,
   };
 }
 

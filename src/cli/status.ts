@@ -259,10 +259,10 @@ const CLEAR = '\u001b[H\u001b[J';
 /** What the agent of this configuration finds wrong with itself, where it runs on this host: its statuses may not be on the ledger. */
 async function verdictNotes({ http, device }: AgentConfig, signal: AbortSignal): Promise<readonly string[]> {
   const asked = await askRunningAgent(http, device, signal);
-  if (asked.kind === 'none')
-    return asked.hangs === true ? [`${asked.problem}; if the agent listens there, it hangs and writes nothing`] : [];
-  const findings = asked.status.findings ?? [];
-  return findings.map(({ severity, text, remedy }) => `the running agent reports (${severity}): ${text}; ${remedy}`);
+  if (asked.kind === 'answered')
+    return (asked.status.findings ?? []).map(({ severity, text, remedy }) => `the running agent reports (${severity}): ${text}; ${remedy}`);
+  if (asked.kind === 'none') return [];
+  return [asked.kind === 'unasked' ? asked.problem : `${asked.problem}; if the agent listens there, it hangs and writes nothing`];
 }
 
 /** `dzd-telemetry status`: the ledger, read once or until a signal, and the verdict of an agent that runs here. */

@@ -11,6 +11,7 @@ export {
   type ComputeRequest,
   type ExecutedInstruction,
   instructionsOf,
+  isKeyAddress,
   type SignedTransaction,
   type Signer,
   signInstructions,

@@ -31,6 +31,9 @@ export interface ComputeRequest {
   readonly heapBytes?: number | undefined;
 }
 
+/** Whether a private key can belong to this address: accounts that a program derives, such as users, have none. */
+export const isKeyAddress = (address: Address): boolean => PublicKey.isOnCurve(address);
+
 interface BuildTransactionOptions {
   readonly programId: Address;
   readonly device: Address;

@@ -62,15 +62,15 @@ describe.concurrent('the command', () => {
     });
   });
 
-  test('status notes the findings of the agent that runs here, or that it hangs, and nothing where none runs', async ({
+  test('status notes the findings of the agent that runs here, that it hangs or cannot be asked, and nothing where none runs', async ({
     onTestFinished,
   }) => {
     const at = shared();
     const finding = { code: 'X', severity: 'critical', since: 0, text: 'No write has landed', remedy: 'add an endpoint', runbook: 'DzdX' };
     const status = { ...statusOf(at.localnet.device), verdict: 'critical', findings: [finding] };
     const listen = await serve((_, response) => void response.end(JSON.stringify(status)), onTestFinished);
-    const notes = async (address: string) => {
-      const { stdout } = await at.run(['status', '--output', 'json', '--http.listen', address]);
+    const notes = async (address: string, ...more: readonly string[]) => {
+      const { stdout } = await at.run(['status', '--output', 'json', '--http.listen', address, ...more]);
       return (jsonLines(stdout) as readonly Line[]).at(-1)?.notes;
     };
     const note = 'the running agent reports (critical): No write has landed; add an endpoint';
@@ -79,6 +79,8 @@ describe.concurrent('the command', () => {
     const hanging = await serve(() => undefined, onTestFinished);
     const hangs = `no agent answers at ${hanging} (no answer within 3000 ms); if the agent listens there, it hangs and writes nothing`;
     expect(await notes(hanging)).toEqual(expect.arrayContaining([hangs]));
+    const unasked = 'the agent at 127.0.0.1:1 cannot be asked: http.tokenFile: the secret file /none cannot be used: it does not exist';
+    expect(await notes('127.0.0.1:1', '--http.tokenFile', '/none')).toEqual(expect.arrayContaining([unasked]));
   });
 
   test('status separates down, never connected, stale and out of service', async () => {
