@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSocketServer } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { visible } from '../lib/index.ts';
+import { isLoopbackHost, visible } from '../lib/index.ts';
 import { type AgentStatus, whyNotReady } from './findings.ts';
 import { Connection, MAX_HEAD_BYTES } from './http/connection.ts';
 import { jsonLine } from './logger.ts';
@@ -36,7 +36,7 @@ export function createAdmission({ host, token }: Pick<StatusServerOptions, 'host
   return {
     /** For every request except health and readiness. */
     forReading(request: Requester): Refusal | undefined {
-      if (isLoopback(host) && !isLoopback(hostNameOf(request.headers.host ?? host))) {
+      if (isLoopbackHost(host) && !isLoopbackHost(hostNameOf(request.headers.host ?? host))) {
         return { code: 421, reason: 'this server listens on loopback and accepts localhost and loopback addresses as Host only' };
       }
       return token === undefined || hasToken(request, token) ? undefined : { code: 401, reason: 'send the token of http.tokenFile' };
@@ -45,7 +45,10 @@ export function createAdmission({ host, token }: Pick<StatusServerOptions, 'host
     forChanging(request: Requester): Refusal | undefined {
       if (isOfAnotherOrigin(request)) return { code: 403, reason: 'requests from other web pages are refused' };
       // A browser on this host is local, too; a rebound web page sends its own name as Host.
-      if (token === undefined && !(isLoopback(request.socket.remoteAddress ?? '') && isLoopback(hostNameOf(request.headers.host ?? '')))) {
+      if (
+        token === undefined &&
+        !(isLoopbackHost(request.socket.remoteAddress ?? '') && isLoopbackHost(hostNameOf(request.headers.host ?? '')))
+      ) {
         return { code: 403, reason: 'without http.tokenFile this is accepted only from this host, at localhost or a loopback address' };
       }
       return undefined;
@@ -55,11 +58,7 @@ export function createAdmission({ host, token }: Pick<StatusServerOptions, 'host
 
 /** `127.0.0.1:50100`, `[::1]:50100`, `localhost` without the port. */
 function hostNameOf(host: string): string {
-  return host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-}
-
-function isLoopback(host: string): boolean {
-  return /^(?:localhost|::1|(?:::ffff:)?127(?:\.\d{1,3}){3})$/i.test(host);
+  return host.replace(/:\d+$/, '');
 }
 
 /** Compared in constant time: the hash makes the lengths equal. */
