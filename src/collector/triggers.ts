@@ -1,4 +1,13 @@
-import { type AgentError, backoffDelays, type Clock, createAbortController, type MonotonicMs, type Random, Stopped } from '../lib/index.ts';
+import {
+  type AgentError,
+  backoffDelays,
+  type Clock,
+  createAbortController,
+  type MonotonicMs,
+  type Random,
+  Stopped,
+  withSignals,
+} from '../lib/index.ts';
 import { sourceError } from './collector.ts';
 
 /**
@@ -62,7 +71,7 @@ export function createListener({ name, clock, random, listen }: ListenerOptions)
 
   return {
     start(onTrigger, signal, onState = () => undefined) {
-      running ??= run(onTrigger, onState, AbortSignal.any([signal, closing.signal]));
+      running ??= withSignals([signal, closing.signal], (either) => run(onTrigger, onState, either));
     },
     async close() {
       closing.abort(new Stopped(`the source ${name} is closed`));
