@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import type { Socket } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici';
 import type { EpochMs } from './clock.ts';
-import { asError, describeError, isLoopbackHost } from './errors.ts';
+import { asError, describeError, hostInUrl, isLoopbackHost } from './errors.ts';
 
 export { buildConnector, Dispatcher } from 'undici';
 
@@ -304,11 +304,11 @@ function proxyFor(origin: string): { readonly url: string; readonly variable: st
   return { url, variable };
 }
 
-/** Whether NO_PROXY names the host, one of its parent domains, or everything; an entry with a port is for that port only. */
+/** Whether NO_PROXY names the host, one of its parent domains, or everything; an entry with a port is for that port only. IPv6 needs no brackets. */
 function isOffProxy(hostname: string, port: string): boolean {
   const entries = (fromEnvironment('no_proxy') ?? '').toLowerCase().split(/[\s,]+/);
   return entries.some((entry) => {
-    const [, name = '', only] = /^(?:\*?\.)?(.+?)(?::(\d+))?$/.exec(entry) ?? [];
+    const [, name = '', only] = /^(?:\*?\.)?(.+?)(?::(\d+))?$/.exec(isIPv6(entry) ? hostInUrl(entry) : entry) ?? [];
     if (name === '' || (only !== undefined && only !== port)) return false;
     return name === '*' || hostname === name || hostname.endsWith(`.${name}`);
   });

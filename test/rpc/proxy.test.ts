@@ -169,6 +169,17 @@ test.each(['ledger.example', '.example', '*'])('NO_PROXY=%s keeps the ledger off
   await rpc.close();
 });
 
+test.each(['::ffff:7f00:1', '[::ffff:7f00:1]', 'other.example, ::ffff:7f00:1'])(
+  'NO_PROXY=%s keeps an IPv6 address off the proxy',
+  async (names) => {
+    const { address, targets } = await proxy();
+    vi.stubEnv('HTTP_PROXY', `http://${address}`);
+    vi.stubEnv('NO_PROXY', names);
+    expect(await balanceAt(`http://[::ffff:127.0.0.1]:${new URL(fake.url).port}`)).toBe(5n);
+    expect(targets).toEqual([]);
+  },
+);
+
 test('a ledger on this host is never reached through a proxy', async () => {
   const { address, targets } = await proxy();
   vi.stubEnv('HTTP_PROXY', `http://${address}`);
