@@ -15,12 +15,14 @@ import type { EndpointUrl, RpcFailure, RpcReply } from './transport.ts';
  *     connect failure or time-out: no byte of the request written   not-sent   no
  *   reset, end of connection, time-out, cut or oversized answer
  *     after the first byte may have been written                    unknown    yes
- *   HTTP 401, 403, 413, 429; JSON-RPC codes of those numbers        not-sent   no
+ *   HTTP 401, 403, 413, 429; JSON-RPC codes of those numbers, but
+ *     not with a 5xx                                                not-sent   no
  *   any other known rate limit, by code or wording, but not with a
  *     5xx, -32603, -32000 or no code, and not if the text names a
  *     queue or a forwarded request                                  not-sent   no
  *   -32005 "Node is behind / unhealthy", -32016 "Minimum context
- *     slot": Agave checks both before it queues the transaction     not-sent   no
+ *     slot": Agave checks both before it queues the transaction,
+ *     and answers both without a 5xx                                not-sent   no
  *   -32002 with the error of the transaction in `data`              rejected   no
  *   -32003 "signature verification failure"                         rejected   no
  *   "already processed" in any wording, code or place but a log     accepted   yes
@@ -207,9 +209,11 @@ function isRefusedForCertain(reply: RpcFailure): boolean {
       return REFUSED_BEFORE_FORWARDING.has(reply.status) && !reply.mayHaveRun;
     case 'rpc-error': {
       const { code = 0, message, status = 200 } = reply;
-      if (REFUSED_BEFORE_FORWARDING.has(status) || REFUSED_BEFORE_FORWARDING.has(code)) return true;
-      if (saysRateLimit(reply))
-        return status < 500 && !INTERNAL_ERRORS.has(code) && !(code >= 500 && code < 600) && !MAY_HAVE_PASSED.test(message);
+      if (REFUSED_BEFORE_FORWARDING.has(status)) return true;
+      // A gateway may report what the last of several endpoints behind it answered.
+      if (status >= 500) return false;
+      if (REFUSED_BEFORE_FORWARDING.has(code)) return true;
+      if (saysRateLimit(reply)) return !INTERNAL_ERRORS.has(code) && !(code >= 500 && code < 600) && !MAY_HAVE_PASSED.test(message);
       if (code === NODE_UNHEALTHY) return /node is (behind|unhealthy)/i.test(message);
       return code === MIN_CONTEXT_SLOT_NOT_REACHED && /minimum context slot/i.test(message);
     }

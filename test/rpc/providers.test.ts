@@ -296,6 +296,7 @@ const ANSWERS: readonly (readonly [who: string, reply: FakeReply, read: Code, se
   // Limits behind the front end
   ['a full network', error(-32050, 'Transaction queued: the network is at capacity'), 'RATE_LIMITED', 'unknown'],
   ['a limit of what is behind it', error(-32098, 'upstream rate limit exceeded'), 'RATE_LIMITED', 'unknown'],
+  ['a limit behind a gateway', json(502, { error: { code: 429, message: 'Too many requests' }, id: 1 }), 'RATE_LIMITED', 'unknown'],
   ['a limit of time', error(-32098, 'Request exceeded the time limit of 10 s'), 'NODE_ERROR', 'unknown'],
   // Contradictions
   [

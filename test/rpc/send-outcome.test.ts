@@ -59,6 +59,14 @@ const EVENTS: readonly (readonly [string, 'may land' | 'cannot land', RpcReply])
   ['a limit and an internal error', 'may land', rpcError(-32603, 'rate limit reached')],
   ['a limit without a code', 'may land', { kind: 'rpc-error', message: 'rate limit reached' }],
   ['a limit with HTTP 503', 'may land', { kind: 'rpc-error', code: -32005, message: 'rate limit reached', status: 503 }],
+  ...[429, 403, -32005, -32016].map(
+    (code) =>
+      [
+        `code ${code} with HTTP 502`,
+        'may land',
+        { kind: 'rpc-error', code, message: 'Node is behind, minimum context slot', status: 502 },
+      ] as const,
+  ),
   ['a limit in plain text', 'may land', { kind: 'garbled', problem: '17 bytes', text: 'max usage reached' }],
   ['Retry-After alone', 'may land', { kind: 'rpc-error', code: -32600, message: 'no', retryAfterMs: 5_000 }],
   ['any code with HTTP 403', 'cannot land', { kind: 'rpc-error', code: -32600, message: 'no', status: 403 }],
