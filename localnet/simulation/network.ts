@@ -1,5 +1,5 @@
 import type { Dispatcher, HttpDispatcher } from '../../src/lib/http.ts';
-import { createJsonRpc, type JsonRpc, type JsonRpcOptions } from '../../src/rpc/index.ts';
+import { HttpJsonRpc, type JsonRpc, type JsonRpcOptions } from '../../src/rpc/index.ts';
 import type { LedgerNode } from '../ledger/index.ts';
 import type { Prng } from './plan.ts';
 import type { Incarnation, SimulationClock } from './world.ts';
@@ -218,7 +218,7 @@ export function createSimulatedTransport(
   options: JsonRpcOptions,
   { incarnation, ...network }: SimulatedNetworkOptions & { readonly incarnation: Incarnation },
 ): JsonRpc {
-  const rpc = createJsonRpc({ ...options, dispatcher: new SimulatedNetwork(network) });
+  const rpc = new HttpJsonRpc({ ...options, dispatcher: new SimulatedNetwork(network) });
   return {
     call(request, signal) {
       incarnation.step();

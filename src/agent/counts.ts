@@ -1,5 +1,5 @@
 import { DeadlineExceeded } from '../lib/index.ts';
-import { createJsonRpc, type EndpointTraffic, type JsonRpc, type JsonRpcOptions, type RpcReply } from '../rpc/index.ts';
+import { type EndpointTraffic, HttpJsonRpc, type JsonRpc, type JsonRpcOptions, type RpcReply } from '../rpc/index.ts';
 
 /** Counters of the agent's parts since it was opened. */
 export interface AgentCounts {
@@ -38,7 +38,7 @@ export interface LedgerMeter {
 export function createMeteredRpc(options: JsonRpcOptions, meter: LedgerMeter): JsonRpc {
   const { clock } = options;
   const endpoint = options.url.name;
-  const rpc = createJsonRpc({ ...options, onBytes: (direction, bytes) => meter.bytes({ endpoint, direction, bytes }) });
+  const rpc = new HttpJsonRpc({ ...options, onBytes: (direction, bytes) => meter.bytes({ endpoint, direction, bytes }) });
   return {
     async call(request, signal) {
       const from = clock.monotonic();

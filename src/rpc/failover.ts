@@ -21,7 +21,7 @@ import {
 } from './endpoint.ts';
 import { readEpochInfo, readGenesisHash } from './responses.ts';
 import { type SlotProgress, SlotProgressWatch } from './slots.ts';
-import { createJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve, SEND, STATUSES } from './transport.ts';
+import { HttpJsonRpc, type JsonRpc, type JsonRpcOptions, parseEndpointUrls, type Resolve, SEND, STATUSES } from './transport.ts';
 
 export interface EndpointsOptions {
   /** RPC URLs in order of preference, http or https, at least one. Their paths are treated as secrets. */
@@ -77,7 +77,7 @@ export class Endpoints {
   constructor(options: EndpointsOptions) {
     const { urls, random, clock = systemClock, requestTimeoutMs: timeoutMs = 8_000, callTimeoutMs = 20_000, resolve } = options;
     const { connections = 8, maxResponseBytes = 5 << 20, requestsPerSecond = 150, sendsPerSecond = 100 } = options;
-    const { onEndpoint = () => undefined, openTransport = createJsonRpc } = options;
+    const { onEndpoint = () => undefined, openTransport = (to: JsonRpcOptions) => new HttpJsonRpc(to) } = options;
     this.#clock = clock;
     this.#callTimeoutMs = callTimeoutMs;
     this.#all = parseEndpointUrls(urls).map((url) => {

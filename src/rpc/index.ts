@@ -13,7 +13,7 @@ export {
 } from './single-endpoint.ts';
 export { ROLLBACK_AFTER_MS, type SlotProgress, standstillSince } from './slots.ts';
 export {
-  createJsonRpc,
+  HttpJsonRpc,
   type JsonRpc,
   type JsonRpcOptions,
   parseEndpointUrl,

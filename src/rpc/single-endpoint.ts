@@ -2,7 +2,7 @@ import { AgentError, type Clock, isAgentError } from '../lib/index.ts';
 import { AccountDataError, type Address, readUsers, ServiceabilityError, type UsersAnswer } from '../serviceability/index.ts';
 import { EndpointError, resultOf } from './endpoint.ts';
 import { asCount, asRecord, readEpochInfo, readGenesisHash, readOwnedAccounts } from './responses.ts';
-import { createJsonRpc, type EndpointUrl, parseEndpointUrls } from './transport.ts';
+import { type EndpointUrl, HttpJsonRpc, parseEndpointUrls } from './transport.ts';
 
 /** For the few requests of a command, one of which may be for all users of the network: 11,000 of them have 150,000 values. */
 const BOUNDS = { connections: 2, maxWaiting: 64, maxResponseBytes: 16 << 20 };
@@ -23,7 +23,7 @@ export function openEndpoints({ urls, ...options }: OpenOptions & { readonly url
 }
 
 function openEndpoint(url: EndpointUrl, { clock, timeoutMs }: OpenOptions) {
-  const rpc = createJsonRpc({ url, clock, timeoutMs, ...BOUNDS });
+  const rpc = new HttpJsonRpc({ url, clock, timeoutMs, ...BOUNDS });
   const ask = async <T>(method: string, params: readonly unknown[], read: (result: unknown) => T, signal: AbortSignal): Promise<T> => {
     const reply = await rpc.call({ method, params }, signal);
     signal.throwIfAborted();

@@ -237,16 +237,13 @@ const NEXT_ADDRESS_AFTER_MS = 250;
 /** One second less than the 20 s after which common RPC front ends close an idle connection. */
 const KEEP_ALIVE_MS = 19_000;
 
-/** JSON-RPC to one endpoint over a bounded number of keep-alive connections. The first call opens the first socket. */
-export function createJsonRpc(options: JsonRpcOptions): JsonRpc {
-  return new HttpJsonRpc(options);
-}
-
 /**
+ * JSON-RPC to one endpoint over a bounded number of keep-alive connections. The first call opens the first socket.
+ *
  * One address behind a host name may hang while the others serve. So a request that gets no answer closes the connections in use, and the next
  * one resolves the name anew and takes another address.
  */
-class HttpJsonRpc implements JsonRpc {
+export class HttpJsonRpc implements JsonRpc {
   readonly #options: JsonRpcOptions;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #addresses: HostAddresses;

@@ -10,7 +10,7 @@ import type { SwitchSource } from '../../src/collector/index.ts';
 import { createSnmpSource } from '../../src/collector/snmp/source.ts';
 import { seededRandom, systemClock, withDeadline } from '../../src/lib/index.ts';
 import { type AgentStatus, createStatusBoard, type FindingCode } from '../../src/observability/index.ts';
-import { createJsonRpc, createLedgerRpc } from '../../src/rpc/index.ts';
+import { createLedgerRpc, HttpJsonRpc } from '../../src/rpc/index.ts';
 import type { Address } from '../../src/serviceability/index.ts';
 import { type AtEnd, signerNumber } from './agent-fixture.ts';
 import type { FaultCase } from './fault-table.ts';
@@ -104,7 +104,7 @@ export async function virtualAgent(
     requestsPerSecond: Number.POSITIVE_INFINITY,
     sendsPerSecond: Number.POSITIVE_INFINITY,
     openTransport(options) {
-      const transport = createJsonRpc(options);
+      const transport = new HttpJsonRpc(options);
       return {
         call: (request, signal) => counted(request.method, transport.call(request, signal), ({ kind }) => kind !== 'failed'),
         close: () => transport.close(),
