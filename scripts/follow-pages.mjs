@@ -92,6 +92,8 @@ async function main([option, page, ...more]) {
   if (option === '--here') return followHere(page);
   if (option === '--check') return check();
   const pages = option === undefined ? Object.keys(FOLLOWED) : [option, ...(page === undefined ? [] : [page]), ...more];
+  const unknown = pages.filter((each) => !Object.hasOwn(FOLLOWED, each));
+  if (unknown.length > 0) throw new Error(`${unknown.join(', ')}: not followed here; docs/testing.md says which step types its commands`);
   const waiting = [...pages];
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
