@@ -32,7 +32,8 @@ interface RunOutcome {
 
 type Envelope = ({ readonly kind: 'answered' } & RunOutcome) | { readonly kind: 'malformed'; readonly problem: string } | MalformedJson;
 
-const NO_REASON = 'no reason given';
+/** For a switch that names none. */
+export const NO_REASON = 'no reason given';
 
 /**
  * Reads the JSON-RPC answer to a runCmds of `count` commands with the given id. On an error, `error.data` holds the results up to and
@@ -104,7 +105,7 @@ function readError(error: unknown, counts?: JsonCounts): Envelope {
 }
 
 /** The `errors` of a result in one line, empty when they say nothing (`[""]` occurs); undefined when there are none. */
-function errorsOf({ errors }: JsonObject): string | undefined {
+export function errorsOf({ errors }: JsonObject): string | undefined {
   if (errors === undefined || errors === null) return undefined;
   if (!Array.isArray(errors)) return `errors is ${typeName(errors)}`;
   return errors.length === 0 ? undefined : switchText(errors.filter((text) => typeof text === 'string' && text !== '').join('; '));

@@ -4,7 +4,7 @@ import { AgentError, type EpochMs, isRecord } from '../../lib/index.ts';
 import { type Nanoseconds, nanoseconds } from '../../serviceability/index.ts';
 import { hasNeighbors, neighborKeyText } from '../collector.ts';
 import { idleText, notificationText } from '../down-reasons.ts';
-import { commandError, concernsOneCommand, type EapiClient, readEpochSeconds, saysNoBgp } from './client.ts';
+import { commandError, concernsOneCommand, type EapiClient, errorsOf, NO_REASON, readEpochSeconds, saysNoBgp } from './client.ts';
 import { type JsonObject, switchText, typeName } from './json.ts';
 
 export const SUMMARY_COMMAND = 'show ip bgp summary vrf all';
@@ -26,17 +26,19 @@ interface SummaryOrigin {
  * Reads the result of `show ip bgp summary vrf all`:
  * `{vrfs: {<vrf>: {asn, peers: {<address>: {peerState, upDownTime, asn, description?, peerStateIdleReason?}}}}, _meta?}`.
  *
- * A VRF of another shape is failed; a peer of another shape is in an unrecognized state. Throws `EAPI__NO_BGP`, `EAPI__EMPTY` or
+ * A VRF of another shape, or with errors, is failed; a peer of another shape is in an unrecognized state. Throws `EAPI__NO_BGP`, `EAPI__EMPTY` or
  * `EAPI__MALFORMED` when the result says nothing about any neighbor.
  */
 export function readSummary(result: JsonObject, { endpoint, source, switchTime }: SummaryOrigin) {
-  const warning = Array.isArray(result.warnings) ? result.warnings.find((text) => typeof text === 'string' && saysNoBgp(text)) : undefined;
-  if (typeof warning === 'string') throw new AgentError('EAPI__NO_BGP', { endpoint, problem: switchText(warning) });
-  if (!isRecord(result.vrfs)) throw new AgentError('EAPI__MALFORMED', { endpoint, problem: `vrfs is ${typeName(result.vrfs)}` });
+  const warning = noBgpWarning(result);
   const time = isRecord(result._meta) ? readEpochSeconds(result._meta.execStartTime) : switchTime;
-  const vrfs = new Map(Object.entries(result.vrfs).map(([name, vrf]): [VrfName, VrfReading] => [name, readVrf(vrf, source, time)]));
-  if (vrfs.size === 0) throw new AgentError('EAPI__NO_BGP', { endpoint, problem: 'the summary names no VRF' });
-  if (!hasNeighbors({ vrfs })) throw nothingSeen(vrfs, endpoint);
+  const vrfs = new Map(
+    Object.entries(isRecord(result.vrfs) ? result.vrfs : {}).map(([name, vrf]): [VrfName, VrfReading] => [
+      name,
+      readVrf(vrf, source, time, warning),
+    ]),
+  );
+  if (!hasNeighbors({ vrfs })) throw nothingSeen(result, vrfs, endpoint);
   const neighbors = [...vrfs.values()].flatMap((reading) => (reading.kind === 'collected' ? [...reading.neighbors.values()] : []));
   return {
     vrfs,
@@ -45,7 +47,17 @@ export function readSummary(result: JsonObject, { endpoint, source, switchTime }
   };
 }
 
-function nothingSeen(vrfs: ReadonlyMap<VrfName, VrfReading>, endpoint: string): AgentError {
+/** The warning of a result, or of one VRF in it, that BGP does not run. */
+function noBgpWarning({ warnings }: JsonObject): string | undefined {
+  const warning: unknown = Array.isArray(warnings) ? warnings.find((text) => typeof text === 'string' && saysNoBgp(text)) : undefined;
+  return typeof warning === 'string' ? switchText(warning) : undefined;
+}
+
+function nothingSeen(result: JsonObject, vrfs: ReadonlyMap<VrfName, VrfReading>, endpoint: string): AgentError {
+  const warning = noBgpWarning(result);
+  if (warning !== undefined) return new AgentError('EAPI__NO_BGP', { endpoint, problem: warning });
+  if (!isRecord(result.vrfs)) return new AgentError('EAPI__MALFORMED', { endpoint, problem: `vrfs is ${typeName(result.vrfs)}` });
+  if (vrfs.size === 0) return new AgentError('EAPI__NO_BGP', { endpoint, problem: 'the summary names no VRF' });
   for (const [name, reading] of vrfs) {
     if (reading.kind === 'failed')
       return new AgentError('EAPI__MALFORMED', { endpoint, problem: `VRF ${switchText(name, 40)}: ${reading.problem}` });
@@ -53,13 +65,18 @@ function nothingSeen(vrfs: ReadonlyMap<VrfName, VrfReading>, endpoint: string): 
   return new AgentError('EAPI__EMPTY', { endpoint });
 }
 
-function readVrf(value: unknown, source: string, switchTime: EpochMs | undefined): VrfReading {
+/** `warning`: BGP does not run in one of the VRFs, or in any. */
+function readVrf(value: unknown, source: string, switchTime: EpochMs | undefined, warning: string | undefined): VrfReading {
   if (!isRecord(value)) return { kind: 'failed', source, problem: `it is ${typeName(value)}` };
   const { peers } = value;
   // Some releases leave `peers` out, and no document says whether that means none or unknown: so it is unknown.
   if (!isRecord(peers)) return { kind: 'failed', source, problem: `its peers are ${typeName(peers)}` };
+  const addresses = Object.keys(peers);
+  // Data next to an error is what the switch had when it failed, and a BGP that does not run has no list of peers.
+  const problem = errorsOf(value) ?? noBgpWarning(value) ?? (addresses.length === 0 ? warning : undefined);
+  if (problem !== undefined) return { kind: 'failed', source, problem: problem || NO_REASON };
   const neighbors = new Map<string, Neighbor>();
-  for (const address of Object.keys(peers)) {
+  for (const address of addresses) {
     // It is unknown which neighbor a mangled name meant, so the VRF's list cannot be taken for complete.
     if (!isPeerName(address)) return { kind: 'failed', source, problem: `“${switchText(address, 40)}” is not the address of a peer` };
     neighbors.set(address, readPeer(address, peers[address], switchTime));

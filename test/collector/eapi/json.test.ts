@@ -188,6 +188,21 @@ describe('a summary', () => {
       { vrf1: { '169.254.0.1': 'established' } },
     ],
     [
+      'with a warning that BGP does not run has each VRF without peers failed',
+      `{"vrfs":{"default":{"peers":{}},"vrf1":{"peers":{"169.254.0.1":${ONE}}}},"warnings":["BGP is disabled for VRF default"]}`,
+      { default: 'BGP is disabled for VRF default', vrf1: { '169.254.0.1': 'established' } },
+    ],
+    [
+      'with such a warning in a VRF has that one failed',
+      `{"vrfs":{"default":{"peers":{},"warnings":["BGP inactive"]},"vrf1":{"peers":{"169.254.0.1":${ONE}},"warnings":["Model is deprecated"]}}}`,
+      { default: 'BGP inactive', vrf1: { '169.254.0.1': 'established' } },
+    ],
+    [
+      'with errors in a VRF has that one failed, with peers or without',
+      `{"vrfs":{"default":{"peers":{"169.254.8.1":${ONE}},"errors":[""]},"red":{"peers":{},"errors":["timed out"]},"vrf1":{"peers":{"169.254.0.1":${ONE}},"errors":[]}}}`,
+      { default: 'no reason given', red: 'timed out', vrf1: { '169.254.0.1': 'established' } },
+    ],
+    [
       'with numbers as text is read whole',
       `{"vrfs":{"vrf1":{"peers":{"169.254.0.1":{"peerState":"Established","upDownTime":"1795990000.5","asn":65001}}}}}`,
       { vrf1: { '169.254.0.1': 'established' } },
