@@ -342,8 +342,8 @@ export class VrfReader {
   readonly #options: VrfReaderOptions;
   #memory: Memory | undefined;
   #canReadByName = true;
-  /** How many neighbors the VRF had when it was last read; 0 once the next poll confirmed that they are gone. */
-  #lastCount = 0;
+  /** The table when it was last read; undefined once the next poll confirmed that all its neighbors are gone. */
+  #last: Pick<Memory, 'mib' | 'rows'> | undefined;
   /** The addresses that this poll has come across. */
   #seen = new Set<string>();
   /**
@@ -368,13 +368,13 @@ export class VrfReader {
       this.#requireStillEmpty(await hasBgp(session, signal));
       return this.#collected([], BGP4_MIB);
     }
-    this.#lastCount = reading.neighbors.size;
+    this.#last = this.#memory;
     return reading;
   }
 
   /** Whether it had neighbors, in this poll or when it was last read: then no answer makes it a VRF without BGP at once. */
   get hasShownNeighbors(): boolean {
-    return this.#lastCount > 0 || this.#seen.size > 0;
+    return this.#last !== undefined || this.#seen.size > 0;
   }
 
   /** The last notifications of these neighbors, by address, in the table that the last read used. Rejects as the session does. */
@@ -451,16 +451,29 @@ export class VrfReader {
   async #walk(mib: PeerMib, session: SnmpSession, signal: AbortSignal): Promise<Collected | undefined> {
     const { maxRows, now } = this.#options;
     const { rows, answers } = await readTable({ session, mib, maxRows, now, seen: this.#seen }, signal);
+    await this.#requireGone(mib, rows, session, signal);
     if (rows.size === 0) return undefined;
     const reading = this.#collected(rows.values(), mib);
     this.#memory = { mib, rows: [...rows.values()], walkRequests: answers + (answers > 1 ? 1 : 0), pollsSinceWalk: 0 };
     return reading;
   }
 
+  /** A neighbor that the table has lost is gone only if the agent no longer has its row: a walk may end too early. */
+  async #requireGone(mib: PeerMib, rows: Walk['rows'], session: SnmpSession, signal: AbortSignal): Promise<void> {
+    const [state] = mib.columns;
+    const lost = this.#last?.mib === mib ? this.#last.rows.filter(({ address }) => !rows.has(address)).slice(0, ROWS_PER_REQUEST) : [];
+    if (state === undefined || lost.length === 0) return;
+    const varbinds = await session.request({ kind: 'get', oids: lost.map(({ index }) => [...state.oid, ...index]) }, signal);
+    const present = lost.find((_, position) => varbinds[position]?.value.kind !== 'exception');
+    if (present === undefined) return;
+    this.#seen.add(present.address);
+    throw new SnmpProblem('SNMP__INCOMPLETE', `a table without ${present.address}, which the agent still has`);
+  }
+
   /** A restart of the switch's BGP shows the same as a VRF that has lost its neighbors: the next poll, if it finds that again, accepts it. */
   #requireStillEmpty(runsBgp: boolean): void {
-    const count = this.#lastCount;
-    this.#lastCount = 0;
+    const count = this.#last?.rows.length ?? 0;
+    this.#last = undefined;
     if (count > 0) throw new SnmpProblem('SNMP__NEIGHBORS_GONE', `all ${count} neighbors are gone at once; confirmed at the next poll`);
     if (!runsBgp) throw new SnmpProblem('SNMP__NO_BGP', 'no BGP here: the agent has neither neighbors nor bgpLocalAs');
   }

@@ -162,6 +162,26 @@ describe('a table that changes while it is read', () => {
     );
   });
 
+  test.each([12, 0])('rule 3: a table that ends after %d of 30 rows that the agent still has is failed, poll after poll', async (rows) => {
+    let isCut = false;
+    const cut = manyNeighbors(rows, up);
+    const script = truthfully(({ kind }) => peerTable(isCut && kind !== 'get' ? cut : whole));
+    const agent = await startAgent((request, number) =>
+      request.community === 'telemetry' ? script(request, number) : encodeAnswer(request, answerTo(request, peerTable({ '10.1.0.1': up }))),
+    );
+    const source = sourceOf(agent, { vrfs: ['default', 'other'] });
+    const read = async (): Promise<unknown> => {
+      const reading = (await source.collect(signal)).vrfs.get('default');
+      return reading?.kind === 'collected' ? reading.neighbors.size : reading?.error?.code;
+    };
+    const seen = [await read()];
+    isCut = true;
+    for (let poll = 0; poll < 3; poll += 1) seen.push(await read());
+    isCut = false;
+    seen.push(await read());
+    expect(seen).toEqual([30, 'SNMP__INCOMPLETE', 'SNMP__INCOMPLETE', 'SNMP__INCOMPLETE', 30]);
+  });
+
   test('a table that changes in one column only, differently each time, is failed', async () => {
     const torn = (address: string): Record<string, Cells> => ({ ...whole, [address]: { remoteAs: 65_000 } });
     const script = truthfully((_, number) => peerTable(torn(number < 5 ? '10.0.0.3' : '10.0.0.4')));
