@@ -1,5 +1,15 @@
 import type { LocatedNeighbor, NeighborKey, NeighborSnapshot, VrfName, VrfReading } from '../bgp/index.ts';
-import { AgentError, backoffDelays, type Clock, describeError, isAgentError, type Random, withDeadline } from '../lib/index.ts';
+import {
+  AgentError,
+  backoffDelays,
+  type Clock,
+  createAbortController,
+  describeError,
+  isAgentError,
+  type Random,
+  Stopped,
+  withDeadline,
+} from '../lib/index.ts';
 import type { Nanoseconds } from '../serviceability/index.ts';
 
 /** Runs show commands for raw snapshots. It has its own connection, so that no poll waits behind an answer of megabytes. */
@@ -87,9 +97,12 @@ interface Tracked {
  *   source 1 ──► every VRF there? ──► done
  *      │ failed or missing VRFs
  *   source 2 ──► fills only those ──► …
+ *
+ * A source that failed is polled again after its backoff, in the background if no poll needs it: its recovery must show.
  */
 export function createCollector({ sources, timeoutMs, clock, random, reporter }: CollectorOptions) {
   const newDelays = (): Tracked['delays'] => backoffDelays({ baseMs: 1_000, maxMs: 30_000, random });
+  const closing = createAbortController();
   const tracked = sources.map((source): Tracked => ({ source, retryAt: 0, delays: newDelays() }));
 
   async function poll(polled: Tracked, signal: AbortSignal): Promise<NeighborSnapshot | undefined> {
@@ -114,6 +127,12 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
     }
   }
 
+  /** Polls a failed source that no poll needs, in the background, to see when it recovers. */
+  function probe(failed: Tracked): void {
+    failed.retryAt = Number.POSITIVE_INFINITY;
+    void poll(failed, closing.signal).catch(() => undefined);
+  }
+
   return {
     /**
      * The first source's snapshot, its failed and missing VRFs filled by the others; undefined when none could be read. `needed` are VRFs in
@@ -131,7 +150,10 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
       /** Next to a full snapshot, the empty VRFs of one without any neighbor would pass for sessions that are gone. */
       let empty: NeighborSnapshot | undefined;
       for (const each of candidates) {
-        if (merged !== undefined && (isComplete(merged, needed) || backedOff.includes(each))) break;
+        if (merged !== undefined && (isComplete(merged, needed) || backedOff.includes(each))) {
+          if (each.lost !== undefined && !backedOff.includes(each)) probe(each);
+          continue;
+        }
         const snapshot = await poll(each, signal);
         if (snapshot === undefined) continue;
         if (hasNeighbors(snapshot)) merged = merged === undefined ? snapshot : fill(merged, snapshot);
@@ -156,6 +178,7 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
       return found;
     },
     async close(): Promise<void> {
+      closing.abort(new Stopped('the collector is closed'));
       await Promise.allSettled(sources.map((source) => source.close()));
     },
   };

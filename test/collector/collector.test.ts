@@ -28,17 +28,18 @@ const needed = new Set(['default', 'vrf1']);
 function collectorOf(...sources: readonly SwitchSource[]) {
   const reported: string[] = [];
   const polls: string[] = [];
+  const clock = createVirtualClock();
   const collector = createCollector({
     sources,
     timeoutMs: 20,
-    clock: createVirtualClock(),
+    clock,
     random: seededRandom(1),
     reporter: {
       polled: ({ source, durationMs }) => polls.push(`${source} ${durationMs}`),
       source: ({ source, state, error }) => reported.push(`${source} ${state}: ${error?.message}`),
     },
   });
-  return { collector, reported, polls };
+  return { collector, reported, polls, clock };
 }
 
 function collect(...sources: readonly SwitchSource[]): Promise<NeighborSnapshot | undefined> {
@@ -113,6 +114,27 @@ test('a source that fails for another reason than before is reported again with 
   const { collector, reported } = collectorOf(failing);
   for (let poll = 0; poll < 4; poll += 1) await collector.collect({ needed }, never);
   expect(reported).toEqual([expect.stringContaining('cannot be reached'), expect.stringContaining('HTTP 401')]);
+});
+
+test('a source that failed when it was needed is reported as recovered, although the first one suffices again', async () => {
+  const outages = { eapi: true, snmp: true };
+  const source = (name: keyof typeof outages): SwitchSource => {
+    const working = sourceWith(name, { default: collected(name, established('172.16.0.1')), vrf1: collected(name) });
+    return { ...working, collect: async (signal) => (outages[name] ? Promise.reject(new Error('no')) : working.collect(signal)) };
+  };
+  const { collector, reported, clock } = collectorOf(source('eapi'), source('snmp'));
+  await collector.collect({ needed }, never);
+  expect(reported.map((line) => line.split(':')[0])).toEqual(['eapi lost', 'snmp lost']);
+  outages.eapi = false;
+  for (let poll = 0; poll < 3; poll += 1) {
+    await clock.advance(60_000);
+    await collector.collect({ needed }, never);
+  }
+  outages.snmp = false;
+  await clock.advance(60_000);
+  await collector.collect({ needed }, never);
+  await clock.advance(0);
+  expect(reported.slice(2)).toEqual(['eapi back: undefined', 'snmp back: undefined']);
 });
 
 test('round-trip times that a source does not answer come from the next', async () => {
