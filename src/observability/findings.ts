@@ -373,21 +373,24 @@ const isLedgerUnread = ({ ledgerProblem, lastTick, now }: AgentState): boolean =
 /** Milliseconds; forever for a time in the future: the host's clock was moved back since then, and how long it was is not known. */
 const elapsed = (since: number, now: number): number => (since > now ? Number.POSITIVE_INFINITY : now - since);
 
-function allFail(of: readonly PartReport[]): boolean {
-  return of.length > 0 && of.every(({ state }) => state === 'lost');
-}
+const lost = (of: readonly PartReport[]) => of.filter(({ state }) => state === 'lost');
+const allFail = (of: readonly PartReport[]): boolean => of.length > 0 && lost(of).length === of.length;
+
+/** Until the last of several parts failed, another one was in use. */
+const sinceLast = (failed: readonly PartReport[]): number => Math.max(...failed.map(({ since }) => since));
 
 function unread(code: FindingCode, what: string, of: readonly PartReport[], { lastTick, startedAt }: AgentState, otherwise: string): Found {
-  const failed = of.find(({ state }) => state === 'lost');
-  const text = failed?.problem == null ? what : `${what}: ${failed.problem}`;
-  return { code, since: failed?.since ?? lastTick?.at ?? startedAt, text, remedy: failed?.remedy ?? otherwise };
+  const failed = lost(of);
+  const [first] = failed;
+  const text = first?.problem == null ? what : `${what}: ${first.problem}`;
+  const since = first === undefined ? (lastTick?.at ?? startedAt) : sinceLast(failed);
+  return { code, since, text, remedy: first?.remedy ?? otherwise };
 }
 
 /** Sources, endpoints and triggers that fail while others work. If none could be read at all, that has its own finding. */
 function parts(state: AgentState): readonly Found[] {
   const { sources, endpoints, lastTick, failedTriggers, slotProgress, ledgerLag, writesStalled, now } = state;
   const found: Found[] = [];
-  const lost = (of: readonly PartReport[]) => of.filter(({ state }) => state === 'lost');
   if (lastTick?.switchRead === true) {
     for (const part of lost(sources))
       found.push(failure('source-lost', `Source ${describePart(part)}`, part, '`dzd-telemetry check` polls every source'));
@@ -400,7 +403,7 @@ function parts(state: AgentState): readonly Found[] {
       const why = first.problem?.includes(first.name) ? first.problem : describePart(first);
       // What keeps the users from being read, or writes from landing, is a finding already.
       if (!isLedgerUnread(state) && first.problem !== writesStalled?.message)
-        found.push(failure('endpoints-lost', `${what}: ${why}`, first, 'check ledger.rpcUrls'));
+        found.push(failure('endpoints-lost', `${what}: ${why}`, { ...first, since: sinceLast(failed) }, 'check ledger.rpcUrls'));
     } else
       for (const part of failed)
         found.push(failure('endpoint-lost', `Ledger endpoint ${describePart(part)}`, part, 'check ledger.rpcUrls'));

@@ -120,6 +120,20 @@ export const FINDING_CASES: readonly (readonly [string, Partial<AgentState>, rea
     ['switch-unread critical 60: The switch cannot be read; no status is written: refused → check the cable'],
   ],
   [
+    'a switch whose second source failed 3 minutes ago',
+    {
+      lastTick: { ...readAll, switchRead: false },
+      users: [],
+      sources: [lost('eapi', 'refused'), { ...lost('snmp', 'no answer'), since: NOW - 3 * 60_000 }],
+    },
+    ['switch-unread critical 3: The switch cannot be read; no status is written: refused → check the cable'],
+  ],
+  [
+    'endpoints of which the last one failed 3 minutes ago',
+    { endpoints: [lost('http://a', 'refused'), { ...lost('http://b', 'refused'), since: NOW - 3 * 60_000 }] },
+    ['endpoints-lost critical 3: Every ledger endpoint fails: http://a failed: refused → check the cable'],
+  ],
+  [
     'users that could not be read twice',
     { ledgerProblem: problem },
     ['ledger-unread critical 3: The users cannot be read from the ledger; no status is written: rate limit exceeded → add an endpoint'],
