@@ -1,7 +1,7 @@
 import type { AgentListener, TickReport } from '../agent/events.ts';
-import type { LedgerView, Observation, StatusIntent, UserOutcome } from '../bgp/index.ts';
+import type { LedgerView, Observation, StatusIntent, UnobservedReason, UserOutcome } from '../bgp/index.ts';
 import { asError, type Clock, type MonotonicMs, systemClock } from '../lib/index.ts';
-import { type Address, deviceStatusName, formatNetworkV4, type User, userStatusName } from '../serviceability/index.ts';
+import { type Address, deviceStatusName, formatNetworkV4, type User, UserStatus, userStatusName } from '../serviceability/index.ts';
 import { type AgentStatus, type FindingCode, LOW_HOURS, type Verdict } from './findings.ts';
 import type { LogFields, Logger } from './logger.ts';
 import { COMPARE_VRFS } from './text.ts';
@@ -204,7 +204,7 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
   const unobserved = new Map<string, readonly string[]>();
   const logUnobserved = (outcomes: ReadonlyMap<string, UserOutcome>, failedVrfs: TickReport['failedVrfs']): void => {
     for (const reason of SWITCH_REASONS) {
-      const users = [...outcomes.values()].filter(({ observation }) => observation.kind === 'unobserved' && observation.reason === reason);
+      const users = [...outcomes.values()].filter((outcome) => reasonOf(outcome) === reason);
       if (users.length > 0 && !unobserved.has(reason)) {
         const expected = [...new Set(users.map(({ entry }) => entry.expectedVrf ?? 'unknown'))];
         // The VRF that failed is the cause, not those in which its users were expected.
@@ -436,10 +436,16 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
   } satisfies AgentListener;
 }
 
-function logObservation(logger: Logger, user: string, before: Observation | undefined, { observation, newFlaps }: UserOutcome): void {
+/** Why no status is written for this user. A user that is not activated, such as a banned one without a tunnel, needs none. */
+function reasonOf({ observation, entry }: UserOutcome): UnobservedReason | undefined {
+  return observation.kind === 'unobserved' && entry.user.status === UserStatus.activated ? observation.reason : undefined;
+}
+
+function logObservation(logger: Logger, user: string, before: Observation | undefined, outcome: UserOutcome): void {
+  const { observation, newFlaps } = outcome;
   if (observation.kind === 'unobserved') {
-    const { reason } = observation;
-    const text = USER_REASON_TEXT[reason];
+    const reason = reasonOf(outcome);
+    const text = reason && USER_REASON_TEXT[reason];
     if (text !== undefined) logger.warn(text, { user, reason });
     return;
   }

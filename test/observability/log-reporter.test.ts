@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { LedgerUser, StatusIntent } from '../../src/bgp/index.ts';
 import { AgentError, monotonicMs } from '../../src/lib/index.ts';
 import { createLogger, createLogListener, createVerdictLog } from '../../src/observability/index.ts';
-import { lamports, nanoseconds, slot, UserStatus } from '../../src/serviceability/index.ts';
+import { lamports, nanoseconds, parseNetworkV4, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { active, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
 import { agentStatus, lostPart, NOW, okPart } from '../support/status-builders.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
@@ -326,4 +326,17 @@ test('a session that goes down is one line with the reason that the switch gives
   if (up === undefined || outcome === undefined) throw new Error('both ticks decide the user');
   reporter.observed({ user: keyNumber(0), before: up.observation, outcome });
   expect(texts()).toMatchObject([{ level: 'info', msg: 'session is down', state: 'active', peer: '169.254.0.1', downReason }]);
+});
+
+test('a banned user without a tunnel is no warning, and an activated one with a malformed tunnel is', () => {
+  const { reporter, texts } = log();
+  const noTunnel = { tunnelId: 0, tunnelNet: parseNetworkV4('0.0.0.0/0') };
+  const users = [
+    userNumber(0, { account: { ...noTunnel, status: UserStatus.banned } }),
+    userNumber(1, { account: { tunnelNet: parseNetworkV4('169.254.0.2/30') } }),
+    userNumber(2),
+  ];
+  const { outcomes } = decider()({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(2)] }) });
+  for (const [user, outcome] of outcomes) reporter.observed({ user, before: undefined, outcome });
+  expect(texts()).toMatchObject([{ level: 'warn', user: keyNumber(1), reason: 'tunnel-net-invalid' }]);
 });
