@@ -9,7 +9,8 @@ import { NETWORKS } from '../../src/serviceability/index.ts';
  * requires nothing outside of lists, since flags and variables may set it.
  */
 export function configJsonSchema(): Readonly<Record<string, unknown>> {
-  const sections: readonly unknown[] = Object.values(configSchema.shape);
+  const { shape } = configSchema;
+  const sections: readonly unknown[] = [...Object.values(shape), shape.policy.unwrap().shape.damping];
   return z.toJSONSchema(configSchema, {
     io: 'input',
     metadata: settings,

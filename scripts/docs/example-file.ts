@@ -38,19 +38,17 @@ export function exampleFile(network: Network): string {
   return lines.join('\n');
 }
 
-function entry(node: SettingNode, network: Network, indent: string, isSet = false): readonly string[] {
+function entry(node: SettingNode, network: Network, indent: string): readonly string[] {
   if (node.key === 'env') return [...prose(node.meta.description, indent), `env: ${network.name}`];
   if (node.key === 'collector.sources') return sources(node, network, indent);
   if (node.key === 'collector.wakeUps') return wakeUps(node, indent);
   if (node.meta.form === 'section') return section(node, network, indent);
   const note = node.meta.form === 'publicKey' && node.required && !node.meta.ofNetwork ? ` Required: ${expectsText(node)}.` : '';
-  return [...prose(`${node.meta.description}${note}`, indent), `${indent}${isSet ? '' : '#'}${node.name}: ${valueText(node, network)}`];
+  return [...prose(`${node.meta.description}${note}`, indent), `${indent}#${node.name}: ${valueText(node, network)}`];
 }
 
-/** The last setting is not commented out: to YAML, a section of comments alone is null. */
 function section(node: SettingNode, network: Network, indent: string): readonly string[] {
-  const children = [...node.children.values()];
-  const lines = children.flatMap((child) => entry(child, network, `${indent}  `, child === children.at(-1)));
+  const lines = [...node.children.values()].flatMap((child) => entry(child, network, `${indent}  `));
   return [...prose(node.meta.description, indent), `${indent}${node.name}:`, ...lines];
 }
 

@@ -38,6 +38,15 @@ describe.each(NETWORKS.map(({ name }) => name))('config/%s.yaml', (name) => {
     expect([config.env, config.device, warnings]).toEqual([name, DEVICE, []]);
   });
 
+  test('the example file sets nothing but the network and the source, so that an upgrade brings new defaults', () => {
+    const { env, collector, ...others } = parse(text);
+    expect([env, Object.keys(collector), others]).toEqual([
+      name,
+      ['sources'],
+      { ledger: null, policy: { damping: null }, worker: null, snapshots: null, http: null, log: null },
+    ]);
+  });
+
   test('the example file without its comment signs sets every key to its default', () => {
     const everything = text.replaceAll(/^( *)#(?! \S)/gm, '$1').replace('PUBLIC_KEY_OF_THE_DEVICE', DEVICE);
     const full = loadConfig({ file: temporaryFile(everything), environment: {} }).config;
