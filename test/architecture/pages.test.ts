@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands.ts';
 
 const SCRIPTS = join(import.meta.dirname, '../../scripts');
 const { isAsShown }: { isAsShown(shown: string, output: string): boolean } = await import(join(SCRIPTS, 'transcript.mjs'));
@@ -8,6 +10,12 @@ const { isAsShown }: { isAsShown(shown: string, output: string): boolean } = awa
 test('every command of a page is typed by a step of CI, or the page says why not', () => {
   const { status, stderr } = spawnSync(process.execPath, [join(SCRIPTS, 'follow-pages.mjs'), '--check'], { encoding: 'utf8' });
   expect([stderr, status]).toEqual(['', 0]);
+});
+
+test('the README and the manual page have every command', () => {
+  const [readme, manual] = ['README.md', 'packaging/dzd-telemetry.1'].map((file) => readFileSync(join(SCRIPTS, '..', file), 'utf8'));
+  const missing = COMMANDS.filter(({ name }) => !readme?.includes(`| \`${name}`) || !manual?.includes(`\n.B ${name}`));
+  expect(missing.map(({ name }) => name)).toEqual([]);
 });
 
 test.each([
