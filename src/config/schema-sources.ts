@@ -62,8 +62,8 @@ function hostAndPort(options: About & { readonly default: string }) {
 }
 
 function isHostAndPort(value: string, withPort: boolean): boolean {
-  const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(?::(\d{1,5}))?\/?$/.exec(value) ?? [];
-  if (port === undefined) return !withPort && /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)\/?$/.test(value);
+  const [all, port] = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(?::(\d{1,5}))?\/?$/.exec(value) ?? [];
+  if (port === undefined) return !withPort && all !== undefined;
   return Number(port) >= 1 && Number(port) <= 65_535;
 }
 
