@@ -4,7 +4,7 @@ import { AgentError, type EpochMs, type ErrorCode, epochMs, isRecord } from '../
 import { GrpcChannel, loadMessages } from '../grpc/channel.ts';
 import type { ShowResponse } from '../grpc/messages.ts';
 import { Authentication, type EapiCredentials, type EapiEndpoint, type EapiTls, EapiTransport, statusError } from './http.ts';
-import { checkJson, type JsonCounts, type JsonObject, type MalformedJson, noJsonCounts, readJson, switchText, typeName } from './json.ts';
+import { type JsonCounts, type JsonObject, type MalformedJson, noJsonCounts, readJson, switchText, typeName } from './json.ts';
 
 /** 2100-01-01; a switch that claims a later time has no usable clock. */
 const LATEST_EPOCH_SECONDS = 4_102_444_800;
@@ -70,9 +70,9 @@ export function onlyResultText(body: string, id: string): string | undefined {
  * failed. It is not parsed: a table of megabytes would take many times its size.
  */
 function rawResult(text: string, counts: JsonCounts): Buffer | undefined {
-  const json = checkJson(text, counts, true);
-  if (json.kind !== 'checked' || json.keys === undefined) return undefined;
-  const parsed = json.keys.has('errors') ? readJson(json.text) : undefined;
+  const json = readJson(text, counts, 'keys');
+  if (json.kind !== 'read' || !isRecord(json.value)) return undefined;
+  const parsed = 'errors' in json.value ? readJson(json.text) : undefined;
   const isFailure = parsed !== undefined && !(parsed.kind === 'read' && isRecord(parsed.value) && errorsOf(parsed.value) === undefined);
   return isFailure ? undefined : Buffer.from(json.text.trim());
 }

@@ -29,7 +29,12 @@ export interface JsonCounts {
 
 export const noJsonCounts = (): JsonCounts => ({ controlCharacters: 0, duplicateKeys: 0 });
 
-type SwitchJson = { readonly kind: 'read'; readonly value: unknown } | MalformedJson;
+interface ReadJson {
+  readonly kind: 'read';
+  readonly value: unknown;
+  /** Valid JSON: the switch's text, with control characters escaped. */
+  readonly text: string;
+}
 
 /** `problem` names the place, and what is around it; it goes on after “returned”. */
 export interface MalformedJson {
@@ -45,47 +50,26 @@ const MAX_OPEN_KEYS = 50_000;
 
 /**
  * Reads JSON as switches write it: a raw control character in a text, such as a tab in a description, costs nothing; a key that is there twice
- * has the value WRITTEN_TWICE. The text is checked before it is parsed, because JSON.parse neither says where a text is malformed, nor bounds its
- * memory, nor reports duplicate keys.
+ * has the value WRITTEN_TWICE. JSON.parse neither says where a text is malformed, nor bounds its memory, nor reports duplicate keys.
+ *
+ * With `keys`, an object keeps its keys without their values, so that there may be any number of values.
  */
-export function readJson(written: string, counts?: JsonCounts): SwitchJson {
-  const checked = checkJson(written, counts);
-  if (checked.kind === 'malformed-json') return checked;
-  const { text, duplicates } = checked;
-  const root: Record<string, unknown> = { value: JSON.parse(text) };
-  for (const path of duplicates) markTwice(root, path);
-  return { kind: 'read', value: root.value };
-}
-
-interface CheckedJson {
-  readonly kind: 'checked';
-  /** Valid JSON: the switch's text, with control characters escaped. */
-  readonly text: string;
-  /** The paths of the keys that their object has twice. */
-  readonly duplicates: readonly (readonly (string | number)[])[];
-  /** The keys of the outermost object; undefined where the outermost value is another. */
-  readonly keys: ReadonlySet<string> | undefined;
-}
-
-/** Checks JSON as `readJson` does, without parsing it: what is `unparsed` afterwards may hold any number of values. */
-export function checkJson(written: string, counts?: JsonCounts, unparsed = false): CheckedJson | MalformedJson {
-  const most = unparsed ? Number.POSITIVE_INFINITY : undefined;
+export function readJson(written: string, counts?: JsonCounts, keeps: 'values' | 'keys' = 'values'): ReadJson | MalformedJson {
+  const most = keeps === 'keys' ? Number.POSITIVE_INFINITY : undefined;
+  const bom = written.startsWith('\ufeff') ? 1 : 0;
+  const reader = new JsonReader(written, bom, keeps === 'values');
   try {
     requireSimpleJson(written, most, most);
+    const value = reader.read();
+    if (counts !== undefined) {
+      counts.controlCharacters += reader.controls.length;
+      counts.duplicateKeys += reader.duplicates;
+    }
+    return { kind: 'read', value, text: escaped(written, bom, reader.controls) };
   } catch (error) {
-    if (!(error instanceof JsonTooComplex)) throw error;
-    return { kind: 'malformed-json', problem: error.message };
+    if (error instanceof JsonTooComplex || error instanceof Malformed) return { kind: 'malformed-json', problem: error.message };
+    throw error;
   }
-  const bom = written.startsWith('\ufeff') ? 1 : 0;
-  const check = new JsonCheck(written, bom);
-  const problem = check.run();
-  if (problem !== undefined) return { kind: 'malformed-json', problem };
-  const { controls, duplicates, keys } = check;
-  if (counts !== undefined) {
-    counts.controlCharacters += controls.length;
-    counts.duplicateKeys += duplicates.length;
-  }
-  return { kind: 'checked', text: escaped(written, bom, controls), duplicates, keys };
 }
 
 /** The text without what comes before `from`, and with the characters at these offsets escaped. */
@@ -105,63 +89,48 @@ function escapeOf(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-function markTwice(root: Record<string, unknown>, path: readonly (string | number)[]): void {
-  let holder: unknown = root;
-  let key: string | number = 'value';
-  for (const next of path) {
-    if (!isContainer(holder) || !Object.hasOwn(holder, key)) return;
-    holder = holder[key];
-    key = next;
-  }
-  if (isContainer(holder) && Object.hasOwn(holder, key)) holder[key] = WRITTEN_TWICE;
-}
-
-function isContainer(value: unknown): value is Record<string | number, unknown> {
-  return typeof value === 'object' && value !== null;
-}
-
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 const COMMA = 0x2c;
-const OPEN = { object: 0x7b, list: 0x5b } as const;
-const CLOSE = { object: 0x7d, list: 0x5d } as const;
+const [OPEN_OBJECT, CLOSE_OBJECT] = [0x7b, 0x7d];
+const [OPEN_LIST, CLOSE_LIST] = [0x5b, 0x5d];
 const SCALAR = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is searched.
 const CONTROLS = /[\0-\x1f]/g;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
-/** Thrown inside the check only. */
+/** Thrown inside the reader only. */
 class Malformed extends Error {}
 
 /** One pass over a text by the grammar of RFC 8259, with raw control characters in strings allowed. */
-class JsonCheck {
+class JsonReader {
   /** Offsets of the raw control characters in strings, in order. */
   readonly controls: number[] = [];
-  readonly duplicates: (readonly (string | number)[])[] = [];
-  keys: ReadonlySet<string> | undefined;
+  /** Keys that their object has twice. */
+  duplicates = 0;
   readonly #text: string;
-  readonly #path: (string | number)[] = [];
+  readonly #keepsValues: boolean;
   #at: number;
   #openKeys = 0;
 
-  constructor(text: string, from: number) {
+  constructor(text: string, from: number, keepsValues: boolean) {
     this.#text = text;
     this.#at = from;
+    this.#keepsValues = keepsValues;
   }
 
-  /** What is wrong, and where; undefined for a text that is right. */
-  run(): string | undefined {
-    try {
-      this.#value();
-      if (this.#next() !== undefined) throw new Malformed('malformed JSON');
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof Malformed)) throw error;
-      const from = Math.max(0, this.#at - 20);
-      const around = switchText(this.#text.slice(from, from + 40), 40);
-      return `${error.message} at offset ${Buffer.byteLength(this.#text.slice(0, this.#at))} (near ${around})`;
-    }
+  /** The value. Throws Malformed with what is wrong, and where. */
+  read(): unknown {
+    const value = this.#value();
+    if (this.#next() !== undefined) throw this.#malformed();
+    return value;
+  }
+
+  #malformed(what = 'malformed JSON'): Malformed {
+    const from = Math.max(0, this.#at - 20);
+    const around = switchText(this.#text.slice(from, from + 40), 40);
+    return new Malformed(`${what} at offset ${Buffer.byteLength(this.#text.slice(0, this.#at))} (near ${around})`);
   }
 
   /** The next character that is no space; undefined at the end. */
@@ -172,69 +141,91 @@ class JsonCheck {
     }
   }
 
-  #value(): void {
+  #value(): unknown {
     const code = this.#next();
-    if (code === OPEN.object || code === OPEN.list) this.#container(code === OPEN.object ? 'object' : 'list');
-    else if (code === QUOTE) this.#string();
+    if (code === OPEN_OBJECT) return this.#object();
+    if (code === OPEN_LIST) return this.#list();
+    const from = this.#at;
+    if (code === QUOTE) this.#string();
     else this.#match(SCALAR);
+    if (!this.#keepsValues) return undefined;
+    const written = this.#text.slice(from, this.#at);
+    // A slice of a text would keep the whole answer in memory.
+    return code === QUOTE ? textOf(written) : JSON.parse(written);
   }
 
-  #container(kind: 'object' | 'list'): void {
-    this.#at += 1;
-    // A list has none: a set for each of a million empty ones would take 50 MB.
-    const keys = kind === 'object' ? new Set<string>() : undefined;
-    if (this.#path.length === 0) this.keys = keys;
-    if (this.#next() === CLOSE[kind]) {
-      this.#at += 1;
-      return;
+  #object(): JsonObject {
+    const object: Record<string, unknown> = {};
+    let keys = 0;
+    for (let isFirst = true; this.#hasNext(CLOSE_OBJECT, isFirst); isFirst = false) {
+      const name = this.#key();
+      const isTwice = Object.hasOwn(object, name);
+      if (isTwice) this.duplicates += 1;
+      else keys += 1;
+      if (this.duplicates > MAX_DUPLICATES) throw this.#malformed(`JSON with more than ${MAX_DUPLICATES} keys twice`);
+      if (this.#openKeys + keys > MAX_OPEN_KEYS) throw this.#malformed(`JSON with more than ${MAX_OPEN_KEYS} keys`);
+      this.#openKeys += keys;
+      const value = this.#value();
+      this.#openKeys -= keys;
+      // An assignment alone would set the prototype.
+      if (name === '__proto__') Object.defineProperty(object, name, { value, enumerable: true, writable: true });
+      object[name] = isTwice ? WRITTEN_TWICE : value;
     }
-    for (let position = 0; ; position += 1) {
-      this.#path.push(keys === undefined ? position : this.#key(keys));
-      this.#value();
-      this.#path.pop();
-      const code = this.#next();
-      if (code !== COMMA && code !== CLOSE[kind]) throw new Malformed('malformed JSON');
-      this.#at += 1;
-      if (code !== COMMA) break;
+    return object;
+  }
+
+  #list(): readonly unknown[] {
+    const list: unknown[] = [];
+    for (let isFirst = true; this.#hasNext(CLOSE_LIST, isFirst); isFirst = false) {
+      const value = this.#value();
+      if (this.#keepsValues) list.push(value);
     }
-    this.#openKeys -= keys?.size ?? 0;
+    return list;
   }
 
-  #key(keys: Set<string>): string {
-    if (this.#next() !== QUOTE) throw new Malformed('malformed JSON');
-    const key = this.#text.slice(this.#at + 1, this.#string() - 1);
-    if (this.#next() !== COLON) throw new Malformed('malformed JSON');
+  /** Steps over the bracket or comma before a member, or over the bracket that closes; false for that. */
+  #hasNext(close: number | undefined, isFirst: boolean): boolean {
+    if (isFirst) this.#at += 1;
+    const code = this.#next();
+    if (code !== close && !isFirst && code !== COMMA) throw this.#malformed();
+    if (code === close || !isFirst) this.#at += 1;
+    return code !== close;
+  }
+
+  #key(): string {
+    if (this.#next() !== QUOTE) throw this.#malformed();
+    const from = this.#at;
+    this.#string();
+    const key = this.#text.slice(from + 1, this.#at - 1);
+    if (this.#next() !== COLON) throw this.#malformed();
     this.#at += 1;
-    const name = key.includes('\\') ? (JSON.parse(`"${key.replaceAll(CONTROLS, escapeOf)}"`) as string) : key;
-    if (keys.has(name)) this.duplicates.push([...this.#path, name]);
-    else this.#openKeys += 1;
-    keys.add(name);
-    if (this.duplicates.length > MAX_DUPLICATES) throw new Malformed(`JSON with more than ${MAX_DUPLICATES} keys twice`);
-    if (this.#openKeys > MAX_OPEN_KEYS) throw new Malformed(`JSON with more than ${MAX_OPEN_KEYS} keys`);
-    return name;
+    return key.includes('\\') ? textOf(`"${key}"`) : key;
   }
 
-  /** Skips a string from its opening quote on; the offset behind its closing one. */
-  #string(): number {
+  /** Skips a string from its opening quote on. */
+  #string(): void {
     for (this.#at += 1; ; ) {
       const code = this.#text.charCodeAt(this.#at);
       if (code === QUOTE) break;
-      if (Number.isNaN(code)) throw new Malformed('malformed JSON');
+      if (Number.isNaN(code)) throw this.#malformed();
       if (code === BACKSLASH) {
         this.#match(ESCAPE);
         continue;
       }
       if (code < 0x20 && this.controls.push(this.#at) > MAX_CONTROLS)
-        throw new Malformed(`JSON with more than ${MAX_CONTROLS} control characters`);
+        throw this.#malformed(`JSON with more than ${MAX_CONTROLS} control characters`);
       this.#at += 1;
     }
     this.#at += 1;
-    return this.#at;
   }
 
   #match(pattern: RegExp): void {
     pattern.lastIndex = this.#at;
-    if (!pattern.test(this.#text)) throw new Malformed('malformed JSON');
+    if (!pattern.test(this.#text)) throw this.#malformed();
     this.#at = pattern.lastIndex;
   }
+}
+
+function textOf(quoted: string): string {
+  return JSON.parse(quoted.replaceAll(CONTROLS, escapeOf)) as string;
 }
