@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 
-const SCRIPTS = join(import.meta.dirname, '../../scripts');
+const ROOT = join(import.meta.dirname, '../..');
+const SCRIPTS = join(ROOT, 'scripts');
 const { isAsShown }: { isAsShown(shown: string, output: string): boolean } = await import(join(SCRIPTS, 'transcript.mjs'));
 
 test('every command of a page is typed by a step of CI, or the page says why not', () => {
@@ -12,8 +13,20 @@ test('every command of a page is typed by a step of CI, or the page says why not
   expect([stderr, status]).toEqual(['', 0]);
 });
 
+test('every file of the repository that a page names exists', () => {
+  const named = /`((?:src|localnet|test|bench|scripts|config|packaging|systemd|mixin|examples)\/[\w./-]+)`/g;
+  const folders = ['', 'docs', 'docs/how-to', 'docs/runbooks', 'mixin', 'examples'];
+  const pages = folders.flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => join(folder, name)));
+  const missing = pages
+    // The generated table of rules names its files from test/ on.
+    .filter((page) => page.endsWith('.md') && page !== 'docs/rules.md')
+    .flatMap((page) => [...readFileSync(join(ROOT, page), 'utf8').matchAll(named)].map(([, path = '']) => ({ page, path })))
+    .filter(({ path }) => !existsSync(join(ROOT, path)));
+  expect(missing).toEqual([]);
+});
+
 test('the README and the manual page have every command', () => {
-  const [readme, manual] = ['README.md', 'packaging/dzd-telemetry.1'].map((file) => readFileSync(join(SCRIPTS, '..', file), 'utf8'));
+  const [readme, manual] = ['README.md', 'packaging/dzd-telemetry.1'].map((file) => readFileSync(join(ROOT, file), 'utf8'));
   const missing = COMMANDS.filter(({ name }) => !readme?.includes(`| \`${name}`) || !manual?.includes(`\n.B ${name}`));
   expect(missing.map(({ name }) => name)).toEqual([]);
 });
