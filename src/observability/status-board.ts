@@ -1,137 +1,14 @@
 import { hostname } from 'node:os';
 import type { RequestEvent } from '../agent/counts.ts';
 import type { AgentListener, TickReport } from '../agent/events.ts';
-import { DEFAULT_POLICY, ledgerStatus, type StatusIntent, type UserOutcome, watchedAgeMs } from '../bgp/index.ts';
+import { DEFAULT_POLICY, ledgerStatus, type UserOutcome, watchedAgeMs } from '../bgp/index.ts';
 import { type AgentError, type Clock, describeError, type MonotonicMs, monotonicMs } from '../lib/index.ts';
 import { standstillSince } from '../rpc/slots.ts';
 import { type Address, deviceStatusName, formatNetworkV4, userStatusName, userTypeName } from '../serviceability/index.ts';
 import { type AgentStatus, assess, isLagging, LOW_HOURS, MOST_NAMED, SILENT_MS } from './findings.ts';
-import type { AgentState, FlapMinute, PartReport, TimelineEntry, TransactionReport, UserReport } from './status.ts';
+import type { AgentState, TimelineEntry, UserReport } from './status.ts';
+import { FlapHistory, PartStates, TransactionLog } from './status-history.ts';
 import { ALLOWANCE_TEXT, userCount } from './text.ts';
-
-const MINUTE_MS = 60_000;
-const MINUTES_KEPT = 60;
-
-/** Counts transitions a minute for the last hour. A mass flap is counted in full, which a bounded list of events could not do. */
-export class FlapHistory {
-  readonly #clock: Pick<Clock, 'wall'>;
-  #minutes: { readonly at: number; up: number; down: number }[] = [];
-
-  constructor(clock: Pick<Clock, 'wall'>) {
-    this.#clock = clock;
-  }
-
-  /** Adds transitions of one session, of which the last led to `kind`. */
-  add(kind: 'up' | 'down', transitions: number): void {
-    const at = this.#dropOld();
-    if (this.#minutes.at(-1)?.at !== at) this.#minutes.push({ at, up: 0, down: 0 });
-    const minute = this.#minutes.at(-1);
-    if (minute === undefined) return;
-    minute[kind] += Math.ceil(transitions / 2);
-    minute[kind === 'up' ? 'down' : 'up'] += Math.floor(transitions / 2);
-  }
-
-  /** The minutes of the last hour with transitions, the newest last. */
-  list(): readonly FlapMinute[] {
-    this.#dropOld();
-    return this.#minutes.map((minute) => ({ ...minute }));
-  }
-
-  /** Returns the current minute. */
-  #dropOld(): number {
-    const now = Math.floor(this.#clock.wall() / MINUTE_MS) * MINUTE_MS;
-    this.#minutes = this.#minutes.filter(({ at }) => at > now - MINUTES_KEPT * MINUTE_MS && at <= now);
-    return now;
-  }
-}
-
-/** The states of the sources, or of the endpoints. Parts report changes only, so a part is ok until it reports a failure. */
-class PartStates {
-  readonly #clock: Pick<Clock, 'wall'>;
-  readonly #parts: Map<string, PartReport>;
-
-  constructor(names: readonly string[], clock: Pick<Clock, 'wall'>) {
-    this.#clock = clock;
-    this.#parts = new Map(names.map((name) => [name, this.#ok(name)]));
-  }
-
-  #ok(name: string): PartReport {
-    return { name, state: 'ok', since: this.#clock.wall(), latencyMs: null, problem: null, remedy: null, lastProblem: null };
-  }
-
-  responded(name: string, latencyMs: number): void {
-    const part = this.#parts.get(name);
-    if (part !== undefined) this.#parts.set(name, { ...part, latencyMs });
-  }
-
-  changed(name: string, state: 'lost' | 'back', error?: AgentError): void {
-    const before = this.#parts.get(name) ?? this.#ok(name);
-    const at = this.#clock.wall();
-    this.#parts.set(name, {
-      ...before,
-      state: state === 'lost' ? 'lost' : 'ok',
-      // An endpoint may fail at its reads and then at its sends, a source for one reason after the other.
-      since: state === 'lost' && before.state === 'lost' ? before.since : at,
-      problem: error?.message ?? null,
-      remedy: error?.remedy ?? null,
-      lastProblem: error === undefined ? before.lastProblem : { at, text: error.message },
-    });
-  }
-
-  /** In the order of the configuration. */
-  list(): readonly PartReport[] {
-    return [...this.#parts.values()];
-  }
-}
-
-/** More than the worker ever has in flight at once. */
-const MOST_KEPT = 100;
-
-/** Keeps the transactions in flight until they are resolved, however long that takes, and the outcomes of the last ones. */
-class TransactionLog {
-  readonly #clock: Pick<Clock, 'wall'>;
-  readonly #inFlight = new Map<string, { readonly report: TransactionReport; readonly intents: readonly StatusIntent[] }>();
-  readonly #resolved: TransactionReport[] = [];
-  readonly #counts = { sent: 0, landed: 0, expired: 0, failed: 0 };
-
-  constructor(clock: Pick<Clock, 'wall'>) {
-    this.#clock = clock;
-  }
-
-  sent(signature: string, intents: readonly StatusIntent[]): void {
-    this.#counts.sent += 1;
-    const sentAt = this.#clock.wall();
-    this.#inFlight.set(signature, {
-      report: { signature, users: intents.length, sentAt, state: 'in-flight', tookMs: null, problem: null },
-      intents,
-    });
-  }
-
-  /** Only the first outcome of a signature counts. */
-  resolved(signature: string, state: 'landed' | 'expired' | 'failed', problem: string | null = null): void {
-    const report = this.#inFlight.get(signature)?.report;
-    if (report === undefined) return;
-    this.#inFlight.delete(signature);
-    this.#counts[state] += 1;
-    this.#resolved.push({ ...report, state, tookMs: this.#clock.wall() - report.sentAt, problem });
-    if (this.#resolved.length > MOST_KEPT) this.#resolved.shift();
-  }
-
-  counts(): AgentStatus['transactions'] {
-    return { ...this.#counts };
-  }
-
-  /** The newest last. */
-  list(): readonly TransactionReport[] {
-    const unresolved = [...this.#inFlight.values()].map(({ report }) => report);
-    return [...this.#resolved, ...unresolved].sort((a, b) => a.sentAt - b.sentAt);
-  }
-
-  /** The status in flight, by user. */
-  inFlight(): ReadonlyMap<Address, string> {
-    return new Map([...this.#inFlight.values()].flatMap(({ intents }) => intents).map(({ user, to }) => [user, to]));
-  }
-}
 
 /** Since when the states of one user are as they are, milliseconds since 1970. */
 interface UserTimes {
@@ -468,7 +345,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
   }
 
   function readWithoutUsers(): Omit<AgentState, 'users'> {
-    const oldestPending = oldestOf(times.values());
+    const pending = [...times.values()].flatMap(({ pendingSince }) => pendingSince ?? []);
     return {
       version: options.version,
       commit: options.commit ?? null,
@@ -502,7 +379,7 @@ export function createStatusBoard(options: StatusBoardOptions) {
       unlisted: unlisted === null ? null : { ...unlisted, since: wallAt(unlisted.since) },
       halted,
       writesStalled,
-      oldestPendingSince: oldestPending === null ? null : wallAt(oldestPending),
+      oldestPendingSince: pending.length === 0 ? null : wallAt(monotonicMs(Math.min(...pending))),
       slotProgress,
       ledgerLag,
       refreshIntervalMs,
@@ -551,13 +428,6 @@ export function createStatusBoard(options: StatusBoardOptions) {
 }
 
 const finite = (value: number | undefined): number | null => (value !== undefined && Number.isFinite(value) ? value : null);
-
-/** The earliest of those that wait. */
-function oldestOf(times: Iterable<UserTimes>): MonotonicMs | null {
-  let oldest: MonotonicMs | null = null;
-  for (const { pendingSince } of times) if (pendingSince !== null && (oldest === null || pendingSince < oldest)) oldest = pendingSince;
-  return oldest;
-}
 
 const withError = (text: string, error: AgentError | undefined): string => (error === undefined ? text : `${text}: ${error.message}`);
 

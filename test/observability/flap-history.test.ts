@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { epochMs } from '../../src/lib/index.ts';
-import { FlapHistory } from '../../src/observability/status-board.ts';
+import { FlapHistory } from '../../src/observability/status-history.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const MINUTE = 60_000;
