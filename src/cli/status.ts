@@ -179,10 +179,9 @@ async function readUserRows(query: UsersQuery, signal: AbortSignal): Promise<Use
   const time = await readLedgerTime({ rpc, slot, clock }, signal);
   const now = time.behindMs > 0 ? clock.wall() : time.knownUntil;
   // Without a measured slot time no age is known: NaN makes every record stale.
-  const lastHour = (slotTimeMs ?? 0) === 0 ? 0n : BigInt(Math.round(RECENT_MS / (slotTimeMs ?? 1)));
-  const old = all.flatMap(({ user }) => [user.lastBgpReportedAt, user.lastBgpUpAt].filter((at) => at !== 0n && at + lastHour < slot));
+  const reported = all.flatMap(({ user }) => [user.lastBgpReportedAt, user.lastBgpUpAt].filter((at) => at !== 0n));
   // An endpoint without block times is not asked for more of them.
-  if (time.blockAt !== undefined) await learnBlockTimes(rpc, old, blockTimes, signal);
+  if (time.blockAt !== undefined) await learnBlockTimes(rpc, reported, blockTimes, signal);
   const known = [...blockTimes].flatMap(([at, ms]) => (ms === undefined ? [] : [[at, ms] as const]));
   const timeOf = slotTimes([...known, [slot, time.blockAt ?? now]], slotTimeMs ?? Number.NaN);
 
@@ -206,9 +205,6 @@ async function readUserRows(query: UsersQuery, signal: AbortSignal): Promise<Use
   const untimed = slotTimeMs === undefined ? ['the endpoint reports no slot times, so the age of no record is known'] : [];
   return { slot, rows, notes: [...(time.note === undefined ? [] : [time.note]), ...untimed, ...silentDevices(rows)] };
 }
-
-/** A younger record is dated by the slot time of now. */
-const RECENT_MS = 3_600_000;
 
 /** The accounts that exist, belong to the program and can be decoded. */
 async function readAccounts<T>(

@@ -83,6 +83,20 @@ describe.concurrent('the command', () => {
     expect(await notes('127.0.0.1:1', '--http.tokenFile', '/none')).toEqual(expect.arrayContaining([unasked]));
   });
 
+  test('status dates a record from before a halt of the ledger by its block time', async ({ onTestFinished }) => {
+    await using at = await commandFixture();
+    const [first = expect.fail('no user')] = at.users;
+    at.localnet.ledger.admin.changeUser(first, { bgpStatus: BgpStatus.up, lastBgpReportedAt: slot(65), lastBgpUpAt: slot(65) });
+    at.settle();
+    // After the block of the record, the ledger stood still for eleven hours. The newest block is asked for first.
+    const hoursAgo = [0];
+    const { url } = await endpointBefore(at, onTestFinished, {
+      getBlockTime: () => Math.floor(Date.now() / 1_000) - (hoursAgo.shift() ?? 11) * 3_600,
+    });
+    const { stdout } = await at.run(['status', '--stale-for', '10h', '--output', 'json', '--ledger.rpcUrls', url]);
+    expect(users(stdout).map(({ user, state }) => [user, state])).toEqual([[first, 'stale']]);
+  });
+
   test('status separates down, never connected, stale and out of service', async () => {
     await using at = await commandFixture();
     const { admin } = at.localnet.ledger;
