@@ -2,7 +2,7 @@ import type { Link } from '../accounts.ts';
 import { ZERO_ADDRESS } from '../address.ts';
 import type { Instruction } from '../instruction.ts';
 import { formatNetworkV4, ipv4FromNumber, networkRange, UNSPECIFIED_IPV4, UNSPECIFIED_NETWORK } from '../network.ts';
-import { type Address, append, compare, type NetworkV4 } from '../units.ts';
+import { type Address, append, compare, type NetworkV4, ServiceabilityError } from '../units.ts';
 import { type User, UserStatus } from '../user.ts';
 import { createPassFinder, type NetworkAccounts, NO_ID_SLOT, NO_SLOT } from './accounts.ts';
 import { createDzIpOrigins, heldByLoopbacks } from './audit.ts';
@@ -261,7 +261,14 @@ function openExtensions(network: NetworkAccounts, dzIpReservedStart: number, dra
   const open = (wanted: PlannedExtension, empty: () => Pick<ResourceExtension, 'idAllocations' | 'ipAllocations'>): void => {
     const { associatedWith } = wanted;
     const existing = network.draftedExtensions.get(associatedWith)?.extension;
-    const content = encodeResourceExtension(existing ?? { associatedWith, ...empty(), interfaceCount: 0 });
+    let content: Uint8Array;
+    try {
+      content = encodeResourceExtension(existing ?? { associatedWith, ...empty(), interfaceCount: 0 });
+    } catch (error) {
+      if (!(error instanceof ServiceabilityError)) throw error;
+      draft.misfit('extension-too-large', associatedWith, error.message);
+      return;
+    }
     if (existing === undefined && content.length > MAX_NEW_BYTES) {
       draft.misfit('extension-too-large', associatedWith, `its extension would have ${content.length} bytes`);
       return;

@@ -1,5 +1,5 @@
 import { AccountReader, AccountWriter } from '../borsh.ts';
-import { ipv4FromNumber, ipv4ToNumber, networkRange } from '../network.ts';
+import { formatNetworkV4, ipv4FromNumber, ipv4ToNumber, networkRange } from '../network.ts';
 import { type Address, type NetworkV4, ServiceabilityError } from '../units.ts';
 
 /**
@@ -184,10 +184,18 @@ export const UNRESERVED = { reservedStart: 0, reservedEnd: 0 } as const;
 /** RFC-11's typical values: network and gateway at the start, broadcast at the end. */
 export const DZ_IP_RESERVED = { reservedStart: 2, reservedEnd: 1 } as const;
 
-/** An empty bitmap of this block; reserved slots are marked. */
+/** Bytes of the largest account. */
+const MAX_ACCOUNT_BYTES = 10 * 1024 * 1024;
+
+/**
+ * An empty bitmap of this block; reserved slots are marked. Throws ServiceabilityError `ACCOUNT__INCONSISTENT` for a block whose bitmap no account can
+ * hold, such as 0.0.0.0/0, which the program stores for "none".
+ */
 export function newIpBlockBitmap({ blockType, reservedStart, reservedEnd }: IpBlockConfig, block: NetworkV4): IpBlockBitmap {
   const slotSize = SLOT_SIZE[blockType];
-  return withReserved({ blockType, block, slotSize, reservedStart, reservedEnd, ...emptyBitmap(slotsOfBlock(block, slotSize)) });
+  const slots = slotsOfBlock(block, slotSize);
+  if (slots > MAX_ACCOUNT_BYTES * 8) throw inconsistent(`${RESOURCE_LABEL[blockType]} of ${formatNetworkV4(block)} has ${slots} slots`);
+  return withReserved({ blockType, block, slotSize, reservedStart, reservedEnd, ...emptyBitmap(slots) });
 }
 
 type Bitmap = IdBitmap | IpBlockBitmap;

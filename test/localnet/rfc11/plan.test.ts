@@ -217,6 +217,18 @@ test('a device whose extension the program cannot create is a misfit, and the re
   expect(planMigration(after)).toMatchObject({ extensions: [], marks: [], backfills: [] });
 });
 
+test('a block that no account can hold is a misfit, and its bitmap is never built', () => {
+  const { misfits, extensions } = planMigration(read(withPrefixes('0.0.0.0/0')));
+  expect(misfits.filter(({ kind }) => kind === 'extension-too-large')).toEqual([
+    {
+      kind: 'extension-too-large',
+      account: FRA,
+      detail: 'the account is not a ResourceExtension of RFC-11: DzIp of 0.0.0.0/0 has 4294967296 slots',
+    },
+  ]);
+  expect(extensions.map(({ associatedWith }) => associatedWith)).toEqual([ZERO_ADDRESS, AMS]);
+});
+
 test('a prefix inside another gets no bitmap, which would give out its addresses twice', () => {
   const world = worldOf(withPrefixes('198.19.1.0/29', '198.19.1.0/24', '198.19.1.7/24'));
   apply(world, planMigration(networkOf(world)));
