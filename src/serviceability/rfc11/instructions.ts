@@ -114,7 +114,7 @@ export function rfc11InstructionName(number: number): Rfc11InstructionName | und
   return undefined;
 }
 
-const isName = (name: string): name is Rfc11InstructionName => name in Rfc11Instruction;
+const isName = (name: string): name is Rfc11InstructionName => Object.hasOwn(Rfc11Instruction, name);
 
 /** An id bitmap to create; see IdType. */
 export interface IdBitmapArgs extends Fields<typeof ID_BITMAP> {}
@@ -306,7 +306,7 @@ export function returnedSlot(base64: string): number | undefined {
 
 function instructionOf(text: string): Rfc11InstructionName | undefined {
   const [, name = ''] = /^Instruction: (\w+)$/.exec(text) ?? [];
-  return name in Rfc11Instruction ? (name as Rfc11InstructionName) : undefined;
+  return isName(name) ? name : undefined;
 }
 
 /** Each form of a log line, and how to read it. */
