@@ -9,6 +9,7 @@ import {
   type Nanoseconds,
   type NetworkV4,
   nanoseconds,
+  quoted,
   ServiceabilityError,
   type Slot,
   slot,
@@ -274,14 +275,14 @@ export class AccountWriter {
   }
 
   u64(value: bigint): this {
-    if (value < 0n || value >= U64_END) this.#refuse(value, 'u64');
+    this.#checkBigInt(value, 0n, U64_END, 'u64');
     const at = this.#grow(8);
     this.#view.setBigUint64(at, value, true);
     return this;
   }
 
   i64(value: bigint): this {
-    if (value < -I64_END || value >= I64_END) this.#refuse(value, 'i64');
+    this.#checkBigInt(value, -I64_END, I64_END, 'i64');
     const at = this.#grow(8);
     this.#view.setBigInt64(at, value, true);
     return this;
@@ -294,7 +295,7 @@ export class AccountWriter {
   }
 
   u128(value: bigint): this {
-    if (value < 0n || value >= U64_END * U64_END) this.#refuse(value, 'u128');
+    this.#checkBigInt(value, 0n, U64_END * U64_END, 'u128');
     return this.u64(value % U64_END).u64(value / U64_END);
   }
 
@@ -316,11 +317,13 @@ export class AccountWriter {
   }
 
   text(value: string): this {
+    if (typeof value !== 'string') this.#refuse(value, 'text');
     const bytes = utf8(value);
     return this.u32(bytes.length).raw(bytes);
   }
 
   vector<T>(values: readonly T[], write: (value: T) => void): this {
+    if (!Array.isArray(values)) this.#refuse(values, 'vector');
     this.u32(values.length);
     for (const value of values) write(value);
     return this;
@@ -353,7 +356,12 @@ export class AccountWriter {
     if (!Number.isInteger(value) || value < 0 || value > max) this.#refuse(value, type);
   }
 
-  #refuse(value: number | bigint, type: string): never {
+  #checkBigInt(value: bigint, least: bigint, end: bigint, type: string): void {
+    if (typeof value !== 'bigint' || value < least || value >= end) this.#refuse(value, type);
+  }
+
+  #refuse(refused: unknown, type: string): never {
+    const value = typeof refused === 'number' || typeof refused === 'bigint' ? refused : quoted(refused);
     throw new ServiceabilityError('ENCODING__OUT_OF_RANGE', { value, type, offset: this.#length });
   }
 }

@@ -1,4 +1,4 @@
-import { SYSTEM_PROGRAM_ID, ZERO_ADDRESS } from '../address.ts';
+import { SYSTEM_PROGRAM_ID, address as validAddress, ZERO_ADDRESS } from '../address.ts';
 import type { AccountMeta, Instruction } from '../instruction.ts';
 import { accessPassAddress } from '../pda.ts';
 import { type Address, type Ipv4, ServiceabilityError } from '../units.ts';
@@ -36,7 +36,8 @@ import {
  * because they count them as deployed.
  *
  * Each builder derives the addresses that follow from the others. An address that the caller has already, given by name, saves its derivation, about a
- * millisecond. All throw ServiceabilityError: `ENCODING__OUT_OF_RANGE` for an argument that its field cannot hold, `PDA__BAD_SEEDS` for a long name.
+ * millisecond. All throw ServiceabilityError: `ENCODING__OUT_OF_RANGE` for an argument that its field cannot hold, `ADDRESS__INVALID` for an address that
+ * is missing or malformed, `PDA__BAD_SEEDS` for a long name.
  */
 
 /** What every builder takes. */
@@ -48,7 +49,7 @@ export interface OnProgram {
 
 const metaOf =
   (signer: boolean, writable: boolean) =>
-  (address: Address): AccountMeta => ({ address, signer, writable });
+  (address: Address): AccountMeta => ({ address: validAddress(address), signer, writable });
 const readonly = metaOf(false, false);
 const writable = metaOf(false, true);
 const signer = metaOf(true, false);

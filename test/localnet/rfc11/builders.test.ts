@@ -6,6 +6,7 @@ import {
   ipv4,
   parseNetworkV4,
   parseTransactionFailure,
+  ServiceabilityError,
   UNSPECIFIED_IPV4,
   ZERO_ADDRESS,
 } from '../../../src/serviceability/index.ts';
@@ -83,6 +84,37 @@ test('each builder derives the addresses that follow from its other arguments', 
     extensionOf(other),
   ]);
   expect(addressesOf(rfc11.backfillEntitySlots(backfill))[3]).toBe(GLOBAL_EXTENSION);
+});
+
+test('a builder refuses what a program without types gets wrong: a missing address, text or list, and a number for a u64', () => {
+  const { device, pass } = networkBed();
+  const user = { programId, device, accessPass: pass, authority: CUSTOMER, user: userAt() };
+  const refused = (build: (input: never) => Instruction, input: object) => {
+    let thrown: unknown;
+    try {
+      build(input as never);
+    } catch (error) {
+      thrown = error;
+    }
+    return thrown instanceof ServiceabilityError ? thrown.message : thrown;
+  };
+  expect(refused(rfc11.deleteUser, { ...user, authority: undefined })).toBe('undefined is not an address: not text');
+  expect(refused(rfc11.deleteUser, { ...user, accessPass: 'pass' })).toBe('"pass" is not an address: it has 4 characters, not 32 to 44');
+  const group = {
+    programId,
+    multicastIp: ipv4('233.84.178.1'),
+    code: 'g',
+    maxBandwidth: 1n,
+    owner: OPERATOR,
+    authority: FOUNDATION,
+    payer: FOUNDATION,
+  };
+  const { createAndActivateMulticastGroup: create } = rfc11;
+  expect(refused(create, { ...group, code: undefined })).toBe('undefined is not a valid text (field at byte 1)');
+  expect(refused(create, { ...group, maxBandwidth: 1 })).toBe('1 is not a valid u64 (field at byte 6)');
+  expect(refused(create, { ...group, maxBandwidth: '1' })).toBe('"1" is not a valid u64 (field at byte 6)');
+  const slots = { programId, authority: FOUNDATION, resourceType: 0 };
+  expect(refused(rfc11.setResourceState, slots)).toBe('undefined is not a valid vector (field at byte 2)');
 });
 
 test('a network is built, used and taken down without one address derived by hand', () => {
@@ -180,6 +212,8 @@ test('a failed instruction, another program and lines of unknown form give an in
   const { logs } = world.must(newUser({ device, pass }), CUSTOMER);
   expect(rfc11.parseRfc11Logs(logs, key('another program'))).toEqual([]);
   expect(rfc11.parseRfc11Logs(['Log truncated', 'Program log: Instruction: DeleteUser', '', 'Program x success'], PROGRAM)).toEqual([]);
+  const inherited = [`Program ${PROGRAM} invoke [1]`, 'Program log: Instruction: toString', `Program ${PROGRAM} success`];
+  expect(rfc11.parseRfc11Logs(inherited, PROGRAM)).toEqual([]);
 });
 
 test('errors from 160 up are described like the deployed ones', () => {
