@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type CommandIo, type ExitCode, usage } from '../src/cli/command.ts';
 import { type ConfigFile, loadKeypair, readConfigFile, yamlRefusal } from '../src/config/index.ts';
 import { AgentError, describeError, isAgentError, systemClock } from '../src/lib/index.ts';
@@ -252,7 +252,9 @@ function connectEveryone(localnet: Localnet): void {
   for (const user of localnet.truth().keys()) localnet.connect(user);
 }
 
-function howToUse({ rpcUrl, device, keypair, eapiUrl }: ReadyEvent): string {
+function howToUse({ rpcUrl, device, keypair, eapiUrl, eapiSocket }: ReadyEvent): string {
+  // HTTPS needs a user, a password file and a certificate; the socket needs none.
+  const url = eapiUrl.startsWith('https:') ? `unix://${resolve(eapiSocket)}` : eapiUrl;
   return `
 Try the agent on it, in another terminal. A configuration file for it:
 
@@ -264,7 +266,7 @@ Try the agent on it, in another terminal. A configuration file for it:
   collector:
     sources:
       - type: eapi
-        url: ${eapiUrl}
+        url: ${url}
 
   dzd-telemetry run --config FILE --dry-run
 ${rpcUrl === DEFAULT_RPC_URL ? '' : `\nCommands for this localnet need its URL: dzd-localnet user list --rpc-url ${rpcUrl}\n`}

@@ -1,11 +1,13 @@
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { runLocalnetCommandLine } from '../../localnet/commands.ts';
-import { loadKeypair } from '../../src/config/index.ts';
+import { loadConfig, loadKeypair } from '../../src/config/index.ts';
 import { createAbortController, Stopped } from '../../src/lib/index.ts';
 import { address, decodeContributor, decodeDevice, decodeGlobalState, globalStateAddress } from '../../src/serviceability/index.ts';
-import { temporaryFolder } from '../config/temporary-files.ts';
+import { temporaryFile, temporaryFolder } from '../config/temporary-files.ts';
 import { expectDocumented } from '../support/documented-output.ts';
+import { selfSigned } from '../support/self-signed.ts';
 
 /** Ends the localnet once `whileReady` is done with its ready line. */
 async function startLocalnet(whileReady: (ready: Readonly<Record<string, string>>) => Promise<void>) {
@@ -65,6 +67,33 @@ test('dzd-localnet prints one line of JSON when it is ready, with addresses and 
   });
   expect([exitCode, lines.length]).toEqual([0, 1]);
   expectDocumented('localnet', lines.join(''));
+});
+
+test('the configuration that dzd-localnet prints is complete, also if eAPI is served over HTTPS', async () => {
+  const { key, cert } = selfSigned(['127.0.0.1']);
+  const tls = ['--eapi-key', temporaryFile(key), '--eapi-cert', temporaryFile(cert)];
+  const socket = join(temporaryFolder(), 'command-api.sock');
+  const life = createAbortController();
+  let text = '';
+  const ports = ['rpc', 'eapi', 'snmp', 'grpc'].flatMap((name) => [`--${name}-port`, '0']);
+  await runLocalnetCommandLine(['--users', '1', ...ports, ...tls, '--eapi-socket', socket], {
+    stdout: {
+      write(more) {
+        text += more;
+        if (text.includes('Ctrl-C')) life.abort(new Stopped('SIGINT'));
+      },
+      isTerminal: false,
+      columns: undefined,
+    },
+    stderr: { write: (line) => expect.fail(line), isTerminal: false, columns: undefined },
+    environment: {},
+    onHangup: () => undefined,
+    signal: life.signal,
+    version: '1.2.3',
+  });
+  const [, printed = ''] = /A configuration file for it:\n(.*?)\n {2}dzd-telemetry run/s.exec(text) ?? [];
+  const { config } = loadConfig({ file: temporaryFile(printed), environment: {} });
+  expect(config.collector.sources).toMatchObject([{ type: 'eapi', url: `unix://${socket}` }]);
 });
 
 test("the contributor's key file owns the contributor that the device refers to", async () => {
