@@ -1,15 +1,5 @@
 import type { LocatedNeighbor, NeighborKey, NeighborSnapshot, VrfName, VrfReading } from '../bgp/index.ts';
-import {
-  AgentError,
-  backoffDelays,
-  type Clock,
-  createAbortController,
-  describeError,
-  isAgentError,
-  type Random,
-  Stopped,
-  withDeadline,
-} from '../lib/index.ts';
+import { AgentError, backoffDelays, type Clock, describeError, isAgentError, type Random, withDeadline } from '../lib/index.ts';
 import type { Nanoseconds } from '../serviceability/index.ts';
 
 /** Runs show commands for raw snapshots. It has its own connection, so that no poll waits behind an answer of megabytes. */
@@ -89,6 +79,8 @@ interface Tracked {
   lost?: string;
   retryAt: number;
   delays: Generator<number, never>;
+  /** Ends, and never rejects, when the poll in the background ends. */
+  inBackground?: Promise<unknown>;
 }
 
 /**
@@ -102,11 +94,12 @@ interface Tracked {
  */
 export function createCollector({ sources, timeoutMs, clock, random, reporter }: CollectorOptions) {
   const newDelays = (): Tracked['delays'] => backoffDelays({ baseMs: 1_000, maxMs: 30_000, random });
-  const closing = createAbortController();
   const tracked = sources.map((source): Tracked => ({ source, retryAt: 0, delays: newDelays() }));
 
   async function poll(polled: Tracked, signal: AbortSignal): Promise<NeighborSnapshot | undefined> {
     const { source } = polled;
+    // One poll of a source at a time: what it found last time decides whether neighbors may be gone.
+    await polled.inBackground;
     const from = clock.monotonic();
     try {
       const boundMs = source.pollTimeoutMs === undefined ? timeoutMs : source.pollTimeoutMs + GRACE_MS;
@@ -127,12 +120,6 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
     }
   }
 
-  /** Polls a failed source that no poll needs, in the background, to see when it recovers. */
-  function probe(failed: Tracked): void {
-    failed.retryAt = Number.POSITIVE_INFINITY;
-    void poll(failed, closing.signal).catch(() => undefined);
-  }
-
   return {
     /**
      * The first source's snapshot, its failed and missing VRFs filled by the others; undefined when none could be read. `needed` are VRFs in
@@ -151,7 +138,10 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
       let empty: NeighborSnapshot | undefined;
       for (const each of candidates) {
         if (merged !== undefined && (isComplete(merged, needed) || backedOff.includes(each))) {
-          if (each.lost !== undefined && !backedOff.includes(each)) probe(each);
+          if (each.lost !== undefined && !backedOff.includes(each)) {
+            each.retryAt = Number.POSITIVE_INFINITY;
+            each.inBackground = poll(each, signal).catch(() => undefined);
+          }
           continue;
         }
         const snapshot = await poll(each, signal);
@@ -178,7 +168,6 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
       return found;
     },
     async close(): Promise<void> {
-      closing.abort(new Stopped('the collector is closed'));
       await Promise.allSettled(sources.map((source) => source.close()));
     },
   };

@@ -137,6 +137,37 @@ test('a source that failed when it was needed is reported as recovered, although
   expect(reported.slice(2)).toEqual(['eapi back: undefined', 'snmp back: undefined']);
 });
 
+test('a source is polled once at a time, also when it is needed while it is polled in the background', async () => {
+  const outages = { eapi: true, snmp: true };
+  let running = 0;
+  let most = 0;
+  const source = (name: keyof typeof outages): SwitchSource => {
+    const working = sourceWith(name, { default: collected(name, established('172.16.0.1')), vrf1: collected(name) });
+    const read = async (signal: AbortSignal): Promise<NeighborSnapshot> => {
+      running += 1;
+      most = Math.max(most, running);
+      await clock.sleep(10);
+      running -= 1;
+      return working.collect(signal);
+    };
+    return { ...working, collect: async (signal) => (outages[name] ? Promise.reject(new Error('no')) : read(signal)) };
+  };
+  const { collector, clock } = collectorOf(source('eapi'), source('snmp'));
+  await collector.collect({ needed }, never);
+  await clock.advance(60_000);
+  Object.assign(outages, { eapi: false, snmp: false });
+  const first = collector.collect({ needed }, never);
+  await clock.advance(10);
+  await first;
+  expect(running).toBe(1);
+
+  outages.eapi = true;
+  const second = collector.collect({ needed }, never);
+  await clock.advance(20);
+  expect((await second)?.vrfs.get('default')).toMatchObject({ source: 'snmp' });
+  expect(most).toBe(1);
+});
+
 test('round-trip times that a source does not answer come from the next', async () => {
   const silent: SwitchSource = { ...sourceWith('eapi', {}), readRtts: (_, signal) => silence(signal) };
   const other: SwitchSource = { ...sourceWith('snmp', {}), readRtts: async () => new Map([['vrf1|169.254.0.1', nanoseconds(4_200_000)]]) };
