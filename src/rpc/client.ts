@@ -1,6 +1,6 @@
 import { AgentError, type EpochMs } from '../lib/index.ts';
 import { type Address, type Lamports, type Slot, slot as toSlot, userFilters } from '../serviceability/index.ts';
-import { type AskedEndpoint, EndpointError, type EndpointWork, minContextSlotNotReached } from './endpoint.ts';
+import { type AskedEndpoint, badAnswer, EndpointError, type EndpointWork, minContextSlotNotReached } from './endpoint.ts';
 import { Endpoints, type EndpointsOptions, type EndpointTraffic, verified } from './failover.ts';
 import {
   type AccountInfo,
@@ -143,6 +143,11 @@ function createAgentMethods(endpoints: Endpoints, programId: Address) {
         const hash = await endpoint.ask({ method: 'getLatestBlockhash', params: [{ commitment: COMMITMENT }] }, readBlockhash, inner);
         // The height is read afterwards, and not from before the blockhash: a height that is too low would expire it too early.
         const { slot, blockHeight } = await askEpochInfo(endpoint, hash.slot, inner);
+        // With a height of another count, the transaction would pass for expired while it can land.
+        if (hash.lastValidBlockHeight < blockHeight) {
+          const problem = `the newest blockhash expired at height ${hash.lastValidBlockHeight}, and it is at ${blockHeight}`;
+          throw badAnswer(problem, endpoint.url, 'getLatestBlockhash');
+        }
         const bound = blockHeight + BLOCKHASH_LIFE;
         const lastValidBlockHeight = hash.lastValidBlockHeight < bound ? hash.lastValidBlockHeight : bound;
         return { slot, blockhash: hash.blockhash, lastValidBlockHeight, blockHeight };
