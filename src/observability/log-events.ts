@@ -323,9 +323,9 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
       if (state === 'back') {
         lostEndpoints.delete(endpoint);
         logger.info('ledger endpoint recovered', { endpoint, afterSeconds: end(`endpoint ${endpoint}`) });
-      } else if (again !== true || !logged.has(error?.code)) {
+      } else if (!logged.has(again === true ? error?.code : error?.message)) {
         begin(`endpoint ${endpoint}`);
-        lostEndpoints.set(endpoint, logged.add(error?.code));
+        lostEndpoints.set(endpoint, logged.add(error?.code).add(error?.message));
         logger.warn('ledger endpoint failed', { endpoint, error });
       }
     },

@@ -271,6 +271,17 @@ test('an endpoint that fails for one reason after the other logs each reason onc
   ]);
 });
 
+test('an endpoint that fails at its sends as at its reads is one line, and one that refuses only sends is another', () => {
+  const { reporter, texts } = log();
+  const errorOf = (code: 'LEDGER__UNREACHABLE' | 'LEDGER__UNAVAILABLE', method: string) =>
+    new AgentError(code, { endpoint: 'a', method, problem: 'no' });
+  for (const code of ['LEDGER__UNREACHABLE', 'LEDGER__UNAVAILABLE'] as const) {
+    for (const method of ['getBalance', 'sendTransaction'])
+      reporter.endpoint({ endpoint: code, state: 'lost', error: errorOf(code, method) });
+  }
+  expect(texts().map(({ endpoint }) => endpoint)).toEqual(['LEDGER__UNREACHABLE', 'LEDGER__UNAVAILABLE', 'LEDGER__UNAVAILABLE']);
+});
+
 test('a device that is drained is one warning, and one line when it is activated again', () => {
   const { reporter, texts } = log();
   for (const status of [1, 5, 5, 1]) reporter.deviceStatus({ status });
