@@ -157,14 +157,13 @@ function select(entries: readonly CheckedEntry[]): WantedState {
     else if (items.size === MAX_ITEMS) tooMany += 1;
     else items.set(each.item.kind, each.item);
   }
-  const rest = [
-    { entry: `the rest of the list (${unreported})`, count: unreported, problem: 'for similar reasons' },
-    { entry: `the rest of the list (${tooMany})`, count: tooMany, problem: `at most ${MAX_ITEMS} are collected` },
-  ].filter(({ count }) => count > 0);
-  return {
-    items: [...items.values()],
-    refused: [...refused, ...rest.map(({ entry, problem }) => new AgentError('SNAPSHOT__ENTRY_REFUSED', { entry, problem }))],
-  };
+  for (const [count, problem] of [
+    [unreported, 'for similar reasons'],
+    [tooMany, `at most ${MAX_ITEMS} are collected`],
+  ] as const) {
+    if (count > 0) refused.push(new AgentError('SNAPSHOT__ENTRY_REFUSED', { entry: `the rest of the list (${count})`, problem }));
+  }
+  return { items: [...items.values()], refused };
 }
 
 /** Text from outside in quotes, fit for one line. */
