@@ -146,7 +146,8 @@ function createAgentMethods(endpoints: Endpoints, programId: Address) {
         // With a height of another count, the transaction would pass for expired while it can land.
         if (hash.lastValidBlockHeight < blockHeight) {
           const problem = `the newest blockhash expired at height ${hash.lastValidBlockHeight}, and it is at ${blockHeight}`;
-          throw badAnswer(problem, endpoint.url, 'getLatestBlockhash');
+          // Both methods succeed by themselves.
+          throw new EndpointError(badAnswer(problem, endpoint.url, 'getLatestBlockhash').error, 'blockhash');
         }
         const bound = blockHeight + BLOCKHASH_LIFE;
         const lastValidBlockHeight = hash.lastValidBlockHeight < bound ? hash.lastValidBlockHeight : bound;

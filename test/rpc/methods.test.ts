@@ -56,6 +56,17 @@ describe('latestBlockhash', () => {
     );
   });
 
+  test('rule 20: an endpoint whose newest blockhash has expired is reported once, not at each request', async () => {
+    fake.on('getLatestBlockhash', blockhash(500, 1_140)).on('getEpochInfo', epochInfo(500, 1_141));
+    const { rpc: own, clock, events } = rpcOver([fake.url]);
+    for (let request = 0; request < 5; request += 1) {
+      await failure(own.latestBlockhash(calm()));
+      clock.advance(5_000);
+    }
+    expect(events).toEqual([`lost ${fake.url}: LEDGER__BAD_ANSWER`]);
+    await own.close();
+  });
+
   test('latestBlockhash refuses an invalid blockhash', async () => {
     fake.on('getLatestBlockhash', slotted(500, { blockhash: 'abc', lastValidBlockHeight: 1 }));
     expect(await failure(rpc.latestBlockhash(calm()))).toBe('LEDGER__BAD_ANSWER: the blockhash is not 32 bytes of base58');
