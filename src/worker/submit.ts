@@ -1,6 +1,6 @@
 import PQueue from 'p-queue';
 import type { StatusIntent } from '../bgp/index.ts';
-import { type Clock, isAgentError } from '../lib/index.ts';
+import { type Clock, DeadlineExceeded, isAgentError, withDeadline } from '../lib/index.ts';
 import {
   buildTransaction,
   type ComputeRequest,
@@ -81,6 +81,8 @@ export interface SubmitterParts extends FailureHandlerParts {
 /** After this many in a row, transactions carry no limit for a while. */
 const MAX_FAILED_SIMULATIONS = 3;
 const SIMULATE_AGAIN_AFTER_MS = 60_000;
+/** The write waits for the simulation. */
+const SIMULATE_WITHIN_MS = 3_000;
 
 /** Packs, signs and sends what is desired. */
 export class Submitter {
@@ -199,7 +201,8 @@ export class Submitter {
     if (packed === undefined) return;
     const transaction = this.#sign(packed.intents, packed.compute, blockhash);
     try {
-      const { err, unitsConsumed, logs } = await rpc.simulateTransaction(transaction.wire, signal, { minContextSlot: desired.viewSlot });
+      const simulate = (inner: AbortSignal) => rpc.simulateTransaction(transaction.wire, inner, { minContextSlot: desired.viewSlot });
+      const { err, unitsConsumed, logs } = await withDeadline(SIMULATE_WITHIN_MS, signal, simulate, clock);
       this.#failedSimulations = 0;
       if (err !== null) await failures.handle({ ...transaction, intents: packed.intents }, err, logs, signal);
       // Without the units, transactions request no limit.
@@ -207,8 +210,9 @@ export class Submitter {
     } catch (error) {
       // A node that cannot simulate costs the limit, not the write.
       if (isAgentError(error) && error.code === 'LEDGER__UNSUPPORTED') return;
+      const isTooSlow = error instanceof DeadlineExceeded;
       this.#failedSimulations += 1;
-      if (!isAgentError(error) || this.#failedSimulations < MAX_FAILED_SIMULATIONS) throw error;
+      if (!isTooSlow && (!isAgentError(error) || this.#failedSimulations < MAX_FAILED_SIMULATIONS)) throw error;
       this.#simulatesFrom = clock.monotonic() + SIMULATE_AGAIN_AFTER_MS;
     }
   }

@@ -600,6 +600,27 @@ describe('a failing ledger', () => {
     expect(ledger.sends.map(({ writes }) => writes.length)).toEqual([20]);
   });
 
+  test('a node that does not answer a simulation delays one write by three seconds, and none in the minute after', async () => {
+    const { clock, setDesired, ledger, history } = setUp();
+    const after = (ms: number, onOver: () => void) => {
+      const stopped = new AbortController();
+      clock.sleep(ms, stopped.signal).then(onOver, () => undefined);
+      return () => stopped.abort(new Error('settled'));
+    };
+    Object.assign(clock, { after });
+    let simulations = 0;
+    ledger.rpc.simulateTransaction = (_, signal) => {
+      simulations += 1;
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    };
+    setDesired(up(1));
+    await clock.advance(6_000);
+    expect([history(), simulations]).toEqual([['u1 up'], 1]);
+    setDesired(up(2));
+    await clock.advance(3_000);
+    expect([history(), simulations]).toEqual([['u1 up', 'u2 up'], 1]);
+  });
+
   test('if endpoints fail every simulation, writes carry no compute limit, and the agent simulates again later', async () => {
     const { clock, setDesired, ledger, history } = setUp();
     const { simulateTransaction } = ledger.rpc;
