@@ -171,7 +171,7 @@ export function programSteps(
         }
         return fail(
           `SetUserBGPStatus simulated for ${user.pubkey}: ${describeTransactionFailure(parseTransactionFailure(simulated.err))}`,
-          'the program of this network may be too old for the instruction (RFC-19), or the publisher may lack permission or funds; see the steps above',
+          'the program of this network may be too old for the instruction (RFC-19), or the publisher may lack permission or funds; see the other steps',
         );
       },
     },

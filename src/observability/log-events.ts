@@ -144,7 +144,7 @@ function createSpans(clock: Pick<Clock, 'monotonic'>) {
   };
 }
 
-/** Findings that no event names. If one joins or leaves others without changing the verdict, only this line reports it. */
+/** Findings of which no event names begin and end. If one joins or leaves others without changing the verdict, only this line reports it. */
 const IN_VERDICT_ONLY: ReadonlySet<FindingCode> = new Set([
   'agent-silent',
   'users-all-down',
@@ -155,6 +155,7 @@ const IN_VERDICT_ONLY: ReadonlySet<FindingCode> = new Set([
   'ledger-lag',
   'users-ambiguous',
   'users-unlisted',
+  'second-writer',
 ]);
 
 const VERDICT_LEVELS = { ok: 'info', warning: 'warn', critical: 'error' } as const;

@@ -4,7 +4,7 @@ import { AgentError, monotonicMs } from '../../src/lib/index.ts';
 import { createLogger, createLogListener, createVerdictLog } from '../../src/observability/index.ts';
 import { lamports, nanoseconds, parseNetworkV4, slot, UserStatus } from '../../src/serviceability/index.ts';
 import { active, decider, established, keyNumber, snapshotOf, userNumber, viewOf } from '../support/bgp-builders.ts';
-import { agentStatus, lostPart, NOW, okPart } from '../support/status-builders.ts';
+import { agentStatus, lostPart, NOW, okPart, userReport } from '../support/status-builders.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
 
 function log() {
@@ -350,4 +350,21 @@ test('a banned user without a tunnel is no warning, and an activated one with a 
   const { outcomes } = decider()({ at: 0, users, snapshot: snapshotOf({ vrf1: [established(2)] }) });
   for (const [user, outcome] of outcomes) reporter.observed({ user, before: undefined, outcome });
   expect(texts()).toMatchObject([{ level: 'warn', user: keyNumber(1), reason: 'tunnel-net-invalid' }]);
+});
+
+test('a second writer that stops is one line, also if other findings remain', () => {
+  const { logger, texts } = log();
+  let status = agentStatus();
+  const logVerdict = createVerdictLog(logger, () => status);
+  const contested = { users: [userReport(0, { decision: 'hold', decisionReason: 'contested' })] };
+  const spend = { allowance: 'none', since: NOW } as const;
+  for (const changes of [{ spend }, { spend, ...contested }, { spend }]) {
+    status = agentStatus(changes);
+    logVerdict();
+  }
+  expect(texts().map(({ msg, findings }) => [msg, ...findings])).toEqual([
+    ['verdict changed', 'spend-limit-reached'],
+    ['another finding', 'second-writer'],
+    ['finding ended; others remain', 'second-writer'],
+  ]);
 });
