@@ -164,16 +164,18 @@ const VERDICT_LEVELS = { ok: 'info', warning: 'warn', critical: 'error' } as con
  * Logs one line per change of the verdict, with its findings. Logs another for each finding that joins or leaves them and that nothing else logs.
  * Call it after each tick, once the board has its outcome, and also by a timer: a loop that stands still has no ticks.
  */
-export function createVerdictLog(logger: Logger, read: () => AgentStatus): () => void {
-  let last: { readonly verdict: Verdict; readonly at: number } | undefined;
+export function createVerdictLog(logger: Logger, read: () => AgentStatus, clock: Pick<Clock, 'monotonic'> = systemClock): () => void {
+  const { begin, end } = createSpans(clock);
+  let last: Verdict | undefined;
   let known: ReadonlySet<FindingCode> = new Set();
   return () => {
-    const { verdict, findings, now } = read();
+    const { verdict, findings } = read();
     const was = last;
     const before = known;
     known = new Set(findings.map(({ code }) => code));
-    if (verdict === (was?.verdict ?? 'ok')) {
-      last ??= { verdict, at: now };
+    last = verdict;
+    if (verdict === (was ?? 'ok')) {
+      begin('verdict');
       for (const { severity, code, text, remedy, runbook } of findings) {
         if (!IN_VERDICT_ONLY.has(code) || before.has(code)) continue;
         logger[VERDICT_LEVELS[severity]]('another finding', { verdict, findings: [code], problem: text, remedy, runbook });
@@ -182,12 +184,13 @@ export function createVerdictLog(logger: Logger, read: () => AgentStatus): () =>
         if (IN_VERDICT_ONLY.has(code) && !known.has(code)) logger.info('finding ended; others remain', { verdict, findings: [code] });
       return;
     }
-    last = { verdict, at: now };
     const [first] = findings;
+    const afterSeconds = end('verdict');
+    begin('verdict');
     logger[VERDICT_LEVELS[verdict]]('verdict changed', {
       verdict,
-      was: was?.verdict,
-      afterSeconds: was === undefined ? undefined : Math.round((now - was.at) / 1_000),
+      was,
+      afterSeconds,
       findings: findings.length === 0 ? undefined : [...known],
       problem: first?.text,
       remedy: first?.remedy,

@@ -291,22 +291,25 @@ test('a device that is drained is one warning, and one line when it is activated
   ]);
 });
 
-test('each change of the verdict is one line with its findings, and an agent that starts well logs none', () => {
-  const { logger, texts } = log();
+test('each change of the verdict is one line with its findings, and an agent that starts well logs none', async () => {
+  const { logger, clock, texts } = log();
   let status = agentStatus();
-  const logVerdict = createVerdictLog(logger, () => status);
+  const logVerdict = createVerdictLog(logger, () => status, clock);
   const tick = (changes: Parameters<typeof agentStatus>[0]): void => {
     status = agentStatus(changes);
     logVerdict();
   };
   const failed = [lostPart('http://a', 'refused'), okPart('http://b')];
   tick({});
-  tick({ now: NOW + 10_000, spend: { allowance: 'none', since: NOW } });
-  tick({ now: NOW + 20_000, endpoints: failed, spend: { allowance: 'none', since: NOW } });
+  await clock.advance(10_000);
+  // The wall clock was set back meanwhile, which is no negative length of time.
+  tick({ now: NOW - 3_600_000, spend: { allowance: 'none', since: NOW } });
+  tick({ endpoints: failed, spend: { allowance: 'none', since: NOW } });
   const more = { ambiguous: { users: 1, tunnels: [500], since: NOW }, ledgerLag: { slot: slot(84), behindMs: 25_000, since: NOW } };
-  tick({ now: NOW + 20_000, endpoints: failed, spend: { allowance: 'none', since: NOW }, ...more });
-  tick({ now: NOW + 25_000, spend: { allowance: 'none', since: NOW }, ledgerLag: more.ledgerLag });
-  tick({ now: NOW + 30_000 });
+  tick({ endpoints: failed, spend: { allowance: 'none', since: NOW }, ...more });
+  tick({ spend: { allowance: 'none', since: NOW }, ledgerLag: more.ledgerLag });
+  await clock.advance(20_000);
+  tick({});
   expect(
     texts().map(({ level, msg, verdict, was, afterSeconds, findings, runbook }) => [
       level,
