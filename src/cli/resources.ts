@@ -83,7 +83,7 @@ async function show({
     ...[pool.capacity, pool.reserved, pool.taken, freeOf(pool)].map(String),
     `${usedPercent(pool).toFixed(2)}%`,
   ]);
-  const style = { ...tableStyle(stdout, environment), drop: ['UNIT', 'LAYOUT', 'RESERVED'] };
+  const style = { ...tableStyle(stdout, environment), drop: ['UNIT', 'LAYOUT', 'RESERVED', 'CAPACITY', 'TAKEN', 'RANGE'] };
   const total = `${count(pools.length, 'pool')} at slot ${slot}`;
   stdout.write(`${[...(rows.length === 0 ? [] : [...tableLines([head, ...rows], style), '']), total].join('\n')}\n`);
   if (network.unreadable.length > 0)

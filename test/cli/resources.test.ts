@@ -77,6 +77,9 @@ describe.concurrent('the command', () => {
     ]);
     const byCode = await resources(at.addresses.rpcUrl, 'show', '--device', 'lo-dz001');
     expect(byCode.stdout).toMatch(/^DEVICE {4}POOL[^\n]+\nlo-dz001 {2}DzIp [\s\S]*\n\n4 pools at slot \d+\n$/);
+    const narrow = await resources(at.addresses.rpcUrl, { columns: 40 }, 'show', '--device', 'lo-dz001');
+    expect(narrow.stdout.split('\n')[0]).toMatch(/^DEVICE +POOL +FREE +USED$/);
+    for (const row of narrow.stdout.split('\n')) expect(row.length).toBeLessThanOrEqual(40);
     const unknown = await resources(at.addresses.rpcUrl, 'show', '--device', 'elsewhere');
     expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringContaining('elsewhere')]);
   });
