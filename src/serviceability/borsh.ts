@@ -177,6 +177,11 @@ export function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
+/** A byte. Throws ServiceabilityError for a number that it cannot hold. */
+export function u8Bytes(value: number): Uint8Array {
+  return new AccountWriter().u8(value).finish();
+}
+
 /** The four bytes of an address, most significant first. */
 export function ipv4Bytes(address: Ipv4): Uint8Array {
   return new AccountWriter().ipv4(address).finish();

@@ -1,7 +1,7 @@
 import { ed25519 } from '@noble/curves/ed25519';
 import { sha256 } from '@noble/hashes/sha2';
 import { addressBytes, addressOf } from './address.ts';
-import { ipv4Bytes, utf8 } from './borsh.ts';
+import { AccountWriter, ipv4Bytes, u8Bytes, utf8 } from './borsh.ts';
 import { type Address, type Ipv4, ServiceabilityError } from './units.ts';
 
 const MAX_SEEDS = 16;
@@ -48,7 +48,8 @@ function badSeeds(problem: string): ServiceabilityError {
 
 /*
  * The deployed program's account addresses. Every seed list begins with "doublezero"; numbers are little-endian.
- * All of these throw ServiceabilityError `PDA__BAD_SEEDS` for a code or name above 32 bytes.
+ * All of these throw ServiceabilityError: `PDA__BAD_SEEDS` for a code or name above 32 bytes, `ENCODING__OUT_OF_RANGE` for a number that its seed cannot
+ * hold.
  */
 
 /** The one GlobalState account of a network. */
@@ -59,28 +60,27 @@ export const globalConfigAddress = (programId: Address): ProgramAddress => deriv
 export const programConfigAddress = (programId: Address): ProgramAddress => derive(programId, 'programconfig');
 
 /** A Location, by its index (u128). */
-export const locationAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'location', little(index, 16));
+export const locationAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'location', u128Bytes(index));
 /** An Exchange, by its index (u128). */
-export const exchangeAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'exchange', little(index, 16));
+export const exchangeAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'exchange', u128Bytes(index));
 /** A Device, by its index (u128). */
-export const deviceAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'device', little(index, 16));
+export const deviceAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'device', u128Bytes(index));
 /** A Link, by its index (u128). */
-export const linkAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'link', little(index, 16));
+export const linkAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'link', u128Bytes(index));
 /** A MulticastGroup, by its index (u128). */
 export const multicastGroupAddress = (programId: Address, index: bigint): ProgramAddress =>
-  derive(programId, 'multicast', little(index, 16));
+  derive(programId, 'multicast', u128Bytes(index));
 /** A Contributor, by its index (u128). */
-export const contributorAddress = (programId: Address, index: bigint): ProgramAddress =>
-  derive(programId, 'contributor', little(index, 16));
+export const contributorAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'contributor', u128Bytes(index));
 
 /**
  * A user's address depends only on its client address and type: a user that is deleted and created again, on any device, has the same
  * address.
  */
 export const userAddress = (programId: Address, clientIp: Ipv4, userType: number): ProgramAddress =>
-  derive(programId, 'user', ipv4Bytes(clientIp), Uint8Array.of(userType));
+  derive(programId, 'user', ipv4Bytes(clientIp), u8Bytes(userType));
 /** A user created before accounts were keyed by client address. */
-export const legacyUserAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'user', little(index, 16));
+export const legacyUserAddress = (programId: Address, index: bigint): ProgramAddress => derive(programId, 'user', u128Bytes(index));
 
 /** A Tenant, by its code. */
 export const tenantAddress = (programId: Address, code: string): ProgramAddress => derive(programId, 'tenant', utf8(code));
@@ -117,12 +117,12 @@ export type ResourcePool =
 
 /** The ResourceExtension account of a pool. The deployed program has one per pool, not one per device as RFC-11 drafted. */
 export const resourceExtensionAddress = (programId: Address, pool: ResourcePool): ProgramAddress =>
-  'device' in pool ? derive(programId, pool.kind, addressBytes(pool.device), little(pool.index, 8)) : derive(programId, pool.kind);
+  'device' in pool
+    ? derive(programId, pool.kind, addressBytes(pool.device), new AccountWriter().u64(pool.index).finish())
+    : derive(programId, pool.kind);
 
 function derive(programId: Address, kind: string, ...seeds: readonly Uint8Array[]): ProgramAddress {
   return findProgramAddress([utf8('doublezero'), utf8(kind), ...seeds], programId);
 }
 
-function little(value: bigint, length: 8 | 16): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => Number((value >> BigInt(8 * index)) & 0xffn));
-}
+const u128Bytes = (value: bigint): Uint8Array => new AccountWriter().u128(value).finish();

@@ -27,6 +27,7 @@ import {
   topologyAddress,
   userAddress,
 } from '../../src/serviceability/index.ts';
+import { userAddress as draftedUserAddress } from '../../src/serviceability/rfc11/index.ts';
 import { keyOf, someKey } from './builders.ts';
 
 const MAINNET = address('ser2VaTMAcYTaauMrTSfSrxBaUDq7BLNs2xfUugTAGv');
@@ -119,6 +120,19 @@ test('any seeds give the address that web3.js finds', () => {
     }),
     { numRuns: 50 },
   );
+});
+
+test('a number that its seed cannot hold is refused, because it would give the address of another account', () => {
+  const client = ipv4('198.18.0.1');
+  const refused = expect.objectContaining({ code: 'ENCODING__OUT_OF_RANGE' });
+  for (const derive of [
+    () => userAddress(MAINNET, client, 256),
+    () => draftedUserAddress(MAINNET, client, -1),
+    () => deviceAddress(MAINNET, -1n),
+    () => deviceAddress(MAINNET, 1n << 128n),
+    () => resourceExtensionAddress(MAINNET, { kind: 'tunnelids', device: MAINNET, index: 1n << 64n }),
+  ])
+    expect(derive).toThrow(refused);
 });
 
 test('seeds that are too many or too long are refused', () => {

@@ -14,6 +14,7 @@ import {
   struct,
   text,
   u8,
+  u8Bytes,
   u16,
   u32,
   u64,
@@ -65,7 +66,7 @@ export function deviceAddress(programId: Address, code: string, derive: Derive =
 
 /** A user's deployed address, with a caching `derive` if given. */
 export function userAddress(programId: Address, clientIp: Ipv4, userType: number, derive: Derive = findProgramAddress): ProgramAddress {
-  return derive([DOUBLEZERO, utf8('user'), ipv4Bytes(clientIp), Uint8Array.of(userType)], programId);
+  return derive([DOUBLEZERO, utf8('user'), ipv4Bytes(clientIp), u8Bytes(userType)], programId);
 }
 
 /** As deployed, like userAddress. */
