@@ -201,6 +201,8 @@ interface Layers {
   readonly warnings: readonly string[];
   /** Problems found before validation, such as a secret in a flag. */
   readonly problems: readonly Problem[];
+  /** Unknown variables with a similar name; they explain why another setting is missing. */
+  readonly misspelt: readonly Problem[];
   /** Adds the flag, the variable or the line of the file to a problem. */
   locate(problem: KeyProblem): Problem;
   /** The value as it is written in the file, the flag or the variable. */
@@ -231,11 +233,16 @@ function stackLayers(
   }
   addPreset(value);
 
+  const unknown = unknownVariables(nodes, environment);
   const originOf = (key: string) => origins.find((setting) => key === setting.key || key.startsWith(`${setting.key}[`));
   return {
     value,
     problems,
-    warnings: [...unverifiedWarning(environment), ...unknownVariables(nodes, environment)],
+    warnings: [
+      ...unverifiedWarning(environment),
+      ...unknown.map(({ where, problem }) => `the environment variable ${where} is ${problem}`),
+    ],
+    misspelt: unknown.filter(({ isMisspelt }) => isMisspelt),
     locate: ({ path, problem }) => {
       const key = pathText(path);
       const origin = originOf(key)?.origin;
@@ -311,14 +318,17 @@ function unverifiedWarning({ NODE_TLS_REJECT_UNAUTHORIZED: value }: LoadConfigOp
  * A misspelt variable would be ignored in silence, so it is a warning. It is not an error: container platforms add variables of their own with
  * the name of the service.
  */
-function unknownVariables(nodes: readonly SettingNode[], environment: LoadConfigOptions['environment']): readonly string[] {
+function unknownVariables(
+  nodes: readonly SettingNode[],
+  environment: LoadConfigOptions['environment'],
+): readonly (Problem & { readonly isMisspelt: boolean })[] {
   const known = ['DZD_CONFIG', ...nodes.map((node) => environmentNameOf(node.key))];
   return Object.keys(environment)
     .filter((name) => name.startsWith('DZD_') && !known.includes(name))
     .sort()
     .map((name) => {
       const near = nearest(name, known);
-      return `the environment variable ${name} is unknown${near === undefined ? '' : `, did you mean ${near}?`}`;
+      return { where: name, problem: `unknown${near === undefined ? '' : `, did you mean ${near}?`}`, isMisspelt: near !== undefined };
     });
 }
 
@@ -363,7 +373,7 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
     ? (checked?.problems ?? [])
     : withoutEchoes(parsed.error.issues.flatMap((issue) => problemsOf(root, issue, layers)));
   const problems = [...layers.problems, ...found.map(layers.locate)];
-  if (!parsed.success || problems.length > 0) throw refusal(problems);
+  if (!parsed.success || problems.length > 0) throw refusal([...problems, ...layers.misspelt]);
 
   const warnings = [...layers.warnings, ...(checked?.warnings ?? [])];
   if (file !== undefined && holdsCommunity(parsed.data)) warnings.push(...accessWarnings('the configuration file', file.path, file));

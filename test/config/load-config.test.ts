@@ -373,6 +373,14 @@ test('an unknown DZD_ variable is a warning, since platforms add their own', () 
   ]);
 });
 
+test('a refusal names variables that are probably misspelt, and not those of a platform', () => {
+  const environment = { DZD_ENV: 'devnet', DZD_DEVICES: DEVICE, DZD_TELEMETRY_SERVICE_HOST: '10.0.0.1' };
+  expect(problems(undefined, { environment })).toEqual([
+    'configuration: device: is required: a public key in base58 (32 bytes)',
+    'DZD_DEVICES: unknown, did you mean DZD_DEVICE?',
+  ]);
+});
+
 test.each([
   'snapshots: {url: "https://ingest.example/1f2e3d4c?key=5b6a7988"}',
   'http: {listen: "https://ingest.example/1f2e3d4c?key=5b6a7988"}',
