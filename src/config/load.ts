@@ -28,13 +28,17 @@ function crossCheck(config: AgentConfig): { readonly problems: readonly KeyProbl
   });
 
   checkDurations(config, findingsOf([]));
+  checkWatchdog('collector.interval', config.collector.interval, 60_000, findingsOf([]));
   checkNames(config, findingsOf(['collector']));
   checkDamping(config, findingsOf(['policy', 'damping']));
   const { sources, wakeUps, timeout } = config.collector;
   for (const [index, source] of sources.entries()) {
     const findings = findingsOf(['collector', 'sources', index], `source ${source.name}: `);
     if (source.type === 'eapi') checkEapi(source, findings);
-    if (source.type === 'snmp') checkSnmp(source, findings);
+    if (source.type === 'snmp') {
+      checkSnmp(source, findings);
+      checkWatchdog('its pollTimeout', source.pollTimeout, 40_000, findings);
+    }
     const [bound, boundMs] = source.type === 'snmp' ? ['pollTimeout', source.pollTimeout] : ['collector.timeout', timeout];
     if (source.timeout > boundMs) findings.warn(`its timeout is longer than ${bound} (${formatDuration(boundMs)}), which applies first`);
   }
@@ -44,6 +48,12 @@ function crossCheck(config: AgentConfig): { readonly problems: readonly KeyProbl
   checkHttp(config, findingsOf(['http']));
   checkSnapshots(config, findingsOf(['snapshots']));
   return { problems, warnings };
+}
+
+/** Only completed ticks feed the watchdog: 180 s in our unit, which fits these limits. */
+function checkWatchdog(what: string, ms: number, limit: number, { warn }: Findings): void {
+  if (ms <= limit) return;
+  warn(`${what} is longer than ${formatDuration(limit)}: the watchdog of the systemd unit needs a longer WatchdogSec, see docs/install.md`);
 }
 
 /** Whether the settings of an eAPI source fit its address. */

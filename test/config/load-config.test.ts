@@ -373,6 +373,16 @@ test('an unknown DZD_ variable is a warning, since platforms add their own', () 
   ]);
 });
 
+test('a poll that is longer, or rarer, than the watchdog of the systemd unit allows is a warning', () => {
+  const snmp = (pollTimeout: string) => `\n  sources: [{type: snmp, host: sw, communityFile: c, pollTimeout: ${pollTimeout}}]`;
+  const advice = 'the watchdog of the systemd unit needs a longer WatchdogSec, see docs/install.md';
+  expect(load(`${MINIMAL}collector:\n  interval: 1m${snmp('40s')}\n`).warnings).toEqual([]);
+  expect(load(`${MINIMAL}collector:\n  interval: 61s${snmp('41s')}\n`).warnings).toEqual([
+    `collector.interval is longer than 1m: ${advice}`,
+    `source snmp: its pollTimeout is longer than 40s: ${advice}`,
+  ]);
+});
+
 test('a refusal names variables that are probably misspelt, and not those of a platform', () => {
   const environment = { DZD_ENV: 'devnet', DZD_DEVICES: DEVICE, DZD_TELEMETRY_SERVICE_HOST: '10.0.0.1' };
   expect(problems(undefined, { environment })).toEqual([
