@@ -82,6 +82,11 @@ test('an audit ignores a tunnel_net that is not set, even if several users have 
   expect(findingsAfter(unset)).toEqual([]);
 });
 
+test('a network too large for an allocation is outside of its pool, so that an audit does not list each of its addresses', () => {
+  const widened = findingsAfter((network) => changeUser(network, 3, { tunnelNet: parseNetworkV4('169.254.0.0/16') }));
+  expect(widened.map(({ kind, value }) => [kind, value])).toEqual([['outside-pool', '169.254.0.0/16']]);
+});
+
 test('an audit finds values outside of their pool, of another device, and beyond the interfaces of EOS', () => {
   const about = { pool: 'DzPrefixBlock', device: FRA, holders: [userKey(1)] };
   const freed = { kind: 'taken-but-unheld', pool: 'DzPrefixBlock', device: FRA, value: '198.19.1.3', holders: [] };

@@ -129,7 +129,8 @@ function deployedPool(account: Address, name: string, extension: DeployedExtensi
     freeReserved: () => [],
     slotsOf(value) {
       const values = rangeOf(value);
-      if (values === undefined || values.first < first || values.first + values.count > first + capacity) return undefined;
+      if (values === undefined || values.count > MAX_SLOTS_A_VALUE) return undefined;
+      if (values.first < first || values.first + values.count > first + capacity) return undefined;
       return Array.from({ length: values.count }, (_, index) => values.first - first + index);
     },
     valueOf: (slot) => textOf(first + slot),
