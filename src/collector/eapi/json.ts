@@ -165,8 +165,10 @@ class JsonReader {
       if (this.duplicates > MAX_DUPLICATES) throw this.#malformed(`JSON with more than ${MAX_DUPLICATES} keys twice`);
       if (this.#openKeys + keys > MAX_OPEN_KEYS) throw this.#malformed(`JSON with more than ${MAX_OPEN_KEYS} keys`);
       this.#openKeys += keys;
-      const value = this.#value();
+      const read = this.#value();
       this.#openKeys -= keys;
+      // Otherwise an object of objects would be kept whole.
+      const value = this.#keepsValues ? read : undefined;
       // An assignment alone would set the prototype.
       if (name === '__proto__') Object.defineProperty(object, name, { value, enumerable: true, writable: true });
       object[name] = isTwice ? WRITTEN_TWICE : value;

@@ -78,6 +78,11 @@ test('a key __proto__ that is there twice is a key like any other', () => {
   expect([Object.keys(value), Object.getOwnPropertyDescriptor(value, '__proto__')?.value]).toEqual([['__proto__', 'y'], WRITTEN_TWICE]);
 });
 
+test('where only keys are kept, an object within an object is not', () => {
+  const read = readJson('{"a":{"b":{"c":1}},"d":[{"e":1}],"f":1}', undefined, 'keys');
+  expect(read.kind === 'read' && read.value).toStrictEqual({ a: undefined, d: undefined, f: undefined });
+});
+
 test.each([
   ['{"a":"é","peers":{', 'malformed JSON at offset 19 (near {"a":"é","peers":{)'],
   ['{"a":1} trailing', 'malformed JSON at offset 8 (near {"a":1} trailing)'],
