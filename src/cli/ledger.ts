@@ -65,8 +65,8 @@ export async function blockTimeOf(rpc: Pick<LedgerRpc, 'blockTime'>, slot: Slot,
 const MOST_SAMPLES = 24;
 
 /**
- * Adds the block times of some of these slots to `known`, spread evenly over them. A slot that was asked for once is not asked for again. Rejects
- * only for an aborted signal.
+ * Makes `known` the block times of some of these slots, spread evenly over them. Those that it has are not asked for again. Rejects only for an
+ * aborted signal.
  */
 export async function learnBlockTimes(
   rpc: Pick<LedgerRpc, 'blockTime'>,
@@ -80,6 +80,7 @@ export async function learnBlockTimes(
   const asked = chosen.filter((each) => each !== undefined && !known.has(each)) as readonly Slot[];
   const times = await Promise.all(asked.map((each) => blockTimeOf(rpc, each, signal)));
   for (const [at, each] of asked.entries()) known.set(each, times[at]);
+  for (const each of known.keys()) if (!chosen.includes(each)) known.delete(each);
 }
 
 /**

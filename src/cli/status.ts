@@ -161,7 +161,7 @@ interface UsersQuery {
   readonly device?: Address;
   readonly staleAfterMs: number;
   readonly columns: readonly ExtraColumn[];
-  /** Block times of earlier readings; grows. */
+  /** Block times of the last reading; replaced. */
   readonly blockTimes: Map<Slot, EpochMs | undefined>;
 }
 

@@ -461,6 +461,10 @@ describe('the time of slots', () => {
     await learnBlockTimes(rpc, [...slots, ...slots], known, new AbortController().signal);
     await learnBlockTimes(rpc, slots, known, new AbortController().signal);
     expect([asked.length, asked[0], asked.at(-1), known.size]).toEqual([24, 10_000n, 10_499n, 24]);
+    // With --watch, records move on for days.
+    const later = slots.map((each) => slot(each + 1_000n));
+    await learnBlockTimes(rpc, later, known, new AbortController().signal);
+    expect([asked.length, known.size, known.has(later[0])]).toEqual([48, 24, true]);
   });
 });
 
