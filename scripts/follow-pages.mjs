@@ -93,7 +93,8 @@ async function main([option, page, ...more]) {
   if (option === '--check') return check();
   const pages = option === undefined ? Object.keys(FOLLOWED) : [option, ...(page === undefined ? [] : [page]), ...more];
   const unknown = pages.filter((each) => !Object.hasOwn(FOLLOWED, each));
-  if (unknown.length > 0) throw new Error(`${unknown.join(', ')}: not followed here; docs/testing.md says which step types its commands`);
+  if (unknown.length > 0)
+    throw new Error(`${unknown.join(', ')}: not followed by this script; docs/testing.md names the step for each page`);
   const waiting = [...pages];
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {

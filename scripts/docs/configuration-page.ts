@@ -31,8 +31,8 @@ const INTRODUCTION = `<!-- Generated from src/config by scripts/generate-docs.mj
 5. the defaults below
 
 A key has the same name everywhere: \`ledger.rpcUrls\` in the tables is \`rpcUrls\` in the section \`ledger\` of a file, the flag
-\`--ledger.rpcUrls\` and the variable \`DZD_LEDGER_RPC_URLS\`. A list replaces a list as a whole. In a flag or a variable, \`ledger.rpcUrls\`
-is separated by commas. Other lists are in YAML's one-line form, of which JSON is a part: \`'[show version, bgp-sockets]'\`.
+\`--ledger.rpcUrls\` and the variable \`DZD_LEDGER_RPC_URLS\`. A list replaces a list as a whole. In a flag or a variable, separate the URLs of
+\`ledger.rpcUrls\` by commas. Write other lists in YAML's one-line form, which includes JSON: \`'[show version, bgp-sockets]'\`.
 
 - Durations are a number and a unit: \`250ms\`, \`5s\`, \`1.5h\`, \`2d\`.
 - Paths in a file are relative to the folder of that file.

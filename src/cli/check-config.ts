@@ -217,7 +217,7 @@ async function checkFolder(directory: string): Promise<Finding> {
   return ok(`${directory} ${existing === undefined ? 'will be created' : 'is writable'}`);
 }
 
-/** Writes enough bytes that a full disk refuses them, to a file without a name: a check that is killed leaves nothing. */
+/** Writes enough bytes for a full disk to refuse them. It unlinks the file first, so a killed check leaves nothing. */
 async function tryToStore(place: string): Promise<void> {
   const path = join(place, `.dzd-telemetry-check-${randomUUID()}`);
   const file = await open(path, 'wx', 0o600);

@@ -100,7 +100,7 @@ async function subjectsOf(
 
 /**
  * Undefined for a deleted user: its address has no account, or only lamports that it received since. Throws AgentError `LEDGER__NOT_A_USER` for any
- * other account, and for a key, because its transactions are not the history of a user.
+ * other account, and for a key: their transactions are not the history of a user.
  */
 function readUser(account: Address, info: AccountInfo | null | undefined, programId: Address): User | undefined {
   const isFree = info == null || (info.owner === SYSTEM_PROGRAM_ID && info.data.length === 0);
@@ -108,7 +108,7 @@ function readUser(account: Address, info: AccountInfo | null | undefined, progra
   const user = decodeOwned(info, programId, decodeUser);
   if (user !== undefined) return user;
   const other = info?.owner === programId ? 'it is another account of the program, or malformed' : `it belongs to ${info?.owner}`;
-  throw new AgentError('LEDGER__NOT_A_USER', { account, problem: isFree ? 'it is a key, such as that of an owner' : other });
+  throw new AgentError('LEDGER__NOT_A_USER', { account, problem: isFree ? 'it is a public key, such as that of an owner' : other });
 }
 
 interface UserHistory extends Subject, Availability {

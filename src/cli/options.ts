@@ -17,7 +17,7 @@ export type RunOptions = ReturnType<typeof readRunOptions>;
 export function readRunOptions(values: OptionValues) {
   const dryRun = isOn(values, 'dry-run');
   const output = choiceOption(values, 'output', ['table', 'json']);
-  if (values.output !== undefined && !dryRun) throw usage('--output requires --dry-run; log.format chooses the form of the log');
+  if (values.output !== undefined && !dryRun) throw usage('--output requires --dry-run; log.format sets the format of the log');
   return {
     ...readConfigChoice(values),
     /** Print each intended write instead of sending it. */

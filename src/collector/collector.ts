@@ -79,7 +79,7 @@ interface Tracked {
   lost?: string;
   retryAt: number;
   delays: Generator<number, never>;
-  /** Ends, and never rejects, when the poll in the background ends. */
+  /** The poll in the background. It never rejects. */
   inBackground?: Promise<unknown>;
 }
 
@@ -90,7 +90,7 @@ interface Tracked {
  *      │ failed or missing VRFs
  *   source 2 ──► fills only those ──► …
  *
- * A source that failed is polled again after its backoff, in the background if no poll needs it: its recovery must show.
+ * A failed source is polled again after its backoff, in the background if nothing needs it, so that its recovery is reported.
  */
 export function createCollector({ sources, timeoutMs, clock, random, reporter }: CollectorOptions) {
   const newDelays = (): Tracked['delays'] => backoffDelays({ baseMs: 1_000, maxMs: 30_000, random });
@@ -98,7 +98,7 @@ export function createCollector({ sources, timeoutMs, clock, random, reporter }:
 
   async function poll(polled: Tracked, signal: AbortSignal): Promise<NeighborSnapshot | undefined> {
     const { source } = polled;
-    // One poll of a source at a time: what it found last time decides whether neighbors may be gone.
+    // One poll of a source at a time: the result of its last poll decides whether neighbors may be gone.
     await polled.inBackground;
     const from = clock.monotonic();
     try {

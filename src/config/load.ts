@@ -50,7 +50,7 @@ function crossCheck(config: AgentConfig): { readonly problems: readonly KeyProbl
   return { problems, warnings };
 }
 
-/** Only completed ticks feed the watchdog: 180 s in our unit, which fits these limits. */
+/** Only completed ticks feed the watchdog. The 180 s of the systemd unit suffice up to `limit`. */
 function checkWatchdog(what: string, ms: number, limit: number, { warn }: Findings): void {
   if (ms <= limit) return;
   warn(`${what} is longer than ${formatDuration(limit)}: the watchdog of the systemd unit needs a longer WatchdogSec, see docs/install.md`);
@@ -211,7 +211,7 @@ interface Layers {
   readonly warnings: readonly string[];
   /** Problems found before validation, such as a secret in a flag. */
   readonly problems: readonly Problem[];
-  /** Unknown variables with a similar name; they explain why another setting is missing. */
+  /** Unknown variables whose names are similar to a known one. They may explain why a setting is missing. */
   readonly misspelt: readonly Problem[];
   /** Adds the flag, the variable or the line of the file to a problem. */
   locate(problem: KeyProblem): Problem;

@@ -192,7 +192,7 @@ function problemOf(meta: SettingMeta, found: unknown, key: PropertyKey | undefin
     return `expected an https:// or http:// address${got}`;
   }
   const instead = meant(meta, found);
-  // A host comes with the words "with port".
+  // A guess for an address may end with words, such as "with port".
   const isUseful = instead !== undefined && isValid(valueFromYaml(/^"[^"]*"/.exec(instead)?.[0] ?? instead));
   return `${expected}, got ${show(found)}${isUseful ? `, did you mean ${instead}?` : ''}`;
 }

@@ -116,7 +116,7 @@ export function oneLine(text: string, max = 120): string {
   return line.length > max ? `${line.slice(0, max - 1)}…` : line;
 }
 
-/** Whether a host name of a URL, or an address, is this host itself, which no network separates. */
+/** Whether a host name of a URL, or an address, is this host itself: traffic to it crosses no network. */
 export const isLoopbackHost = (host: string): boolean => /^(?:localhost|\[?::1\]?|(?:::ffff:)?127(?:\.\d{1,3}){3})$/i.test(host);
 
 /** A host as a URL writes it: IPv6 in brackets. */

@@ -304,7 +304,7 @@ function proxyFor(origin: string): { readonly url: string; readonly variable: st
   return { url, variable };
 }
 
-/** Whether NO_PROXY names the host, one of its parent domains, or everything; an entry with a port is for that port only. IPv6 needs no brackets. */
+/** Whether NO_PROXY names the host, one of its parent domains, or everything; an entry with a port is for that port only. An IPv6 entry needs no brackets. */
 function isOffProxy(hostname: string, port: string): boolean {
   const entries = (fromEnvironment('no_proxy') ?? '').toLowerCase().split(/[\s,]+/);
   return entries.some((entry) => {

@@ -376,7 +376,7 @@ const elapsed = (since: number, now: number): number => (since > now ? Number.PO
 const lost = (of: readonly PartReport[]) => of.filter(({ state }) => state === 'lost');
 const allFail = (of: readonly PartReport[]): boolean => of.length > 0 && lost(of).length === of.length;
 
-/** Until the last of several parts failed, another one was in use. */
+/** When the last of these parts failed. Until then, another one was in use. */
 const sinceLast = (failed: readonly PartReport[]): number => Math.max(...failed.map(({ since }) => since));
 
 function unread(code: FindingCode, what: string, of: readonly PartReport[], { lastTick, startedAt }: AgentState, otherwise: string): Found {

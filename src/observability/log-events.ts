@@ -144,7 +144,7 @@ function createSpans(clock: Pick<Clock, 'monotonic'>) {
   };
 }
 
-/** Findings of which no event names begin and end. If one joins or leaves others without changing the verdict, only this line reports it. */
+/** Findings whose beginning and end no other event reports. If one joins or leaves others without changing the verdict, only this line reports it. */
 const IN_VERDICT_ONLY: ReadonlySet<FindingCode> = new Set([
   'agent-silent',
   'users-all-down',
@@ -440,7 +440,7 @@ export function createLogListener(logger: Logger, clock: Pick<Clock, 'monotonic'
   } satisfies AgentListener;
 }
 
-/** Why no status is written for this user. A user that is not activated, such as a banned one without a tunnel, needs none. */
+/** Why the agent writes no status for this user. Undefined for a user that needs none, such as a banned user without a tunnel. */
 function reasonOf({ observation, entry }: UserOutcome): UnobservedReason | undefined {
   return observation.kind === 'unobserved' && entry.user.status === UserStatus.activated ? observation.reason : undefined;
 }

@@ -6,7 +6,7 @@ import type { AgentState, FlapMinute, PartReport, TransactionReport } from './st
 const MINUTE_MS = 60_000;
 const MINUTES_KEPT = 60;
 
-/** Counts transitions a minute for the last hour. A mass flap is counted in full, which a bounded list of events could not do. */
+/** Counts transitions per minute for the last hour. It counts a mass flap in full, which a bounded list of events could not do. */
 export class FlapHistory {
   readonly #clock: Pick<Clock, 'wall'>;
   #minutes: { readonly at: number; up: number; down: number }[] = [];

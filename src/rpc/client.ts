@@ -143,10 +143,10 @@ function createAgentMethods(endpoints: Endpoints, programId: Address) {
         const hash = await endpoint.ask({ method: 'getLatestBlockhash', params: [{ commitment: COMMITMENT }] }, readBlockhash, inner);
         // The height is read afterwards, and not from before the blockhash: a height that is too low would expire it too early.
         const { slot, blockHeight } = await askEpochInfo(endpoint, hash.slot, inner);
-        // With a height of another count, the transaction would pass for expired while it can land.
+        // If a node counts heights differently, the agent would treat the transaction as expired while it can still land.
         if (hash.lastValidBlockHeight < blockHeight) {
-          const problem = `the newest blockhash expired at height ${hash.lastValidBlockHeight}, and it is at ${blockHeight}`;
-          // Both methods succeed by themselves.
+          const problem = `the newest blockhash expired at height ${hash.lastValidBlockHeight}, but the height is ${blockHeight}`;
+          // A topic of its own: each of the two methods succeeds, which would end a failure of that method.
           throw new EndpointError(badAnswer(problem, endpoint.url, 'getLatestBlockhash').error, 'blockhash');
         }
         const bound = blockHeight + BLOCKHASH_LIFE;

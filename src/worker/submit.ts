@@ -81,7 +81,7 @@ export interface SubmitterParts extends FailureHandlerParts {
 /** After this many in a row, transactions carry no limit for a while. */
 const MAX_FAILED_SIMULATIONS = 3;
 const SIMULATE_AGAIN_AFTER_MS = 60_000;
-/** The write waits for the simulation. */
+/** The write waits this long for its simulation. */
 const SIMULATE_WITHIN_MS = 3_000;
 
 /** Packs, signs and sends what is desired. */

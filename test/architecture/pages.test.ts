@@ -18,14 +18,14 @@ test('every file of the repository that a page names exists', () => {
   const folders = ['', 'docs', 'docs/how-to', 'docs/runbooks', 'mixin', 'examples'];
   const pages = folders.flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => join(folder, name)));
   const missing = pages
-    // The generated table of rules names its files from test/ on.
+    // The generated table of rules names its files relative to test/.
     .filter((page) => page.endsWith('.md') && page !== 'docs/rules.md')
     .flatMap((page) => [...readFileSync(join(ROOT, page), 'utf8').matchAll(named)].map(([, path = '']) => ({ page, path })))
     .filter(({ path }) => !existsSync(join(ROOT, path)));
   expect(missing).toEqual([]);
 });
 
-test('the README and the manual page have every command', () => {
+test('the README and the manual page list every command', () => {
   const [readme, manual] = ['README.md', 'packaging/dzd-telemetry.1'].map((file) => readFileSync(join(ROOT, file), 'utf8'));
   const missing = COMMANDS.filter(({ name }) => !readme?.includes(`| \`${name}`) || !manual?.includes(`\n.B ${name}`));
   expect(missing.map(({ name }) => name)).toEqual([]);

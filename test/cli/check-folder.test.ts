@@ -7,7 +7,7 @@ import { loadConfig } from '../../src/config/index.ts';
 import { Stopped, systemClock } from '../../src/lib/index.ts';
 import { temporaryFile, temporaryFolder } from '../config/temporary-files.ts';
 
-/** The names in the folder each time that something is about to be written to a file. */
+/** The names in the folder before each write to a file. */
 function namesAtEachWrite(folder: string): readonly (readonly string[])[] {
   const names: (readonly string[])[] = [];
   const { writeFile } = files;
@@ -23,7 +23,7 @@ function namesAtEachWrite(folder: string): readonly (readonly string[])[] {
   return names;
 }
 
-test('the file that check writes into the folder of snapshots has no name, so that a killed check leaves none', async () => {
+test('check unlinks its file in the snapshot folder before it writes to it, so a killed check leaves none', async () => {
   const folder = temporaryFolder();
   const { config } = loadConfig({
     file: temporaryFile(

@@ -143,7 +143,7 @@ describe('bad usage ends with 2 and one line that names what was meant', () => {
     [['run', '--config', '--once'], '--config needs a value'],
     [['run', '--env='], '--env needs a value'],
     [['run', '--output', 'yaml'], '--output: expected table or json, got "yaml"'],
-    [['run', '--output', 'json'], '--output requires --dry-run; log.format chooses the form of the log'],
+    [['run', '--output', 'json'], '--output requires --dry-run; log.format sets the format of the log'],
     [['start', '--users', 'many'], '--users: expected a whole number from 0 to 4096, got "many"'],
     [['start', '--users', '3597'], '--users: a device has 3596 tunnel ids in RFC-11; take fewer users, or --program deployed'],
     [['start', '--users', '1e3'], '--users: expected a whole number from 0 to 4096, got "1e3"'],

@@ -219,7 +219,7 @@ describe.concurrent('the command', () => {
     for (const [args, problem] of [
       [[device], `account ${device} is not a user: it is another account of the program, or malformed`],
       [[programId], `account ${programId} is not a user: it belongs to `],
-      [[at.publisher], `account ${at.publisher} is not a user: it is a key, such as that of an owner`],
+      [[at.publisher], `account ${at.publisher} is not a user: it is a public key, such as that of an owner`],
       [['--device', user], `account ${user} is not a device: `],
     ] as const) {
       const { exitCode, stdout, stderr } = await at.run(['history', ...args]);

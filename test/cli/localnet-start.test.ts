@@ -69,7 +69,7 @@ test('dzd-localnet prints one line of JSON when it is ready, with addresses and 
   expectDocumented('localnet', lines.join(''));
 });
 
-test('the configuration that dzd-localnet prints is complete, also if eAPI is served over HTTPS', async () => {
+test('dzd-localnet prints a complete configuration even if it serves eAPI over HTTPS', async () => {
   const { key, cert } = selfSigned(['127.0.0.1']);
   const tls = ['--eapi-key', temporaryFile(key), '--eapi-cert', temporaryFile(cert)];
   const socket = join(temporaryFolder(), 'command-api.sock');

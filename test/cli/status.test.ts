@@ -62,7 +62,7 @@ describe.concurrent('the command', () => {
     });
   });
 
-  test('status notes the findings of the agent that runs here, that it hangs or cannot be asked, and nothing where none runs', async ({
+  test('status notes the findings of the agent on this host, or that it hangs or cannot be asked, and nothing if none runs', async ({
     onTestFinished,
   }) => {
     const at = shared();
@@ -88,7 +88,7 @@ describe.concurrent('the command', () => {
     const [first = expect.fail('no user')] = at.users;
     at.localnet.ledger.admin.changeUser(first, { bgpStatus: BgpStatus.up, lastBgpReportedAt: slot(65), lastBgpUpAt: slot(65) });
     at.settle();
-    // After the block of the record, the ledger stood still for eleven hours. The newest block is asked for first.
+    // After the block of the record, the ledger stood still for eleven hours. The time of the newest block is requested first.
     const hoursAgo = [0];
     const { url } = await endpointBefore(at, onTestFinished, {
       getBlockTime: () => Math.floor(Date.now() / 1_000) - (hoursAgo.shift() ?? 11) * 3_600,

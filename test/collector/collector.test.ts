@@ -116,7 +116,7 @@ test('a source that fails for another reason than before is reported again with 
   expect(reported).toEqual([expect.stringContaining('cannot be reached'), expect.stringContaining('HTTP 401')]);
 });
 
-test('a source that failed when it was needed is reported as recovered, although the first one suffices again', async () => {
+test('a failed fallback source is reported as recovered even if the first source suffices again', async () => {
   const outages = { eapi: true, snmp: true };
   const source = (name: keyof typeof outages): SwitchSource => {
     const working = sourceWith(name, { default: collected(name, established('172.16.0.1')), vrf1: collected(name) });
@@ -137,7 +137,7 @@ test('a source that failed when it was needed is reported as recovered, although
   expect(reported.slice(2)).toEqual(['eapi back: undefined', 'snmp back: undefined']);
 });
 
-test('a source is polled once at a time, also when it is needed while it is polled in the background', async () => {
+test('a source has one poll at a time, even if it is needed during a poll in the background', async () => {
   const outages = { eapi: true, snmp: true };
   let running = 0;
   let most = 0;

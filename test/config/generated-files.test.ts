@@ -38,7 +38,7 @@ describe.each(NETWORKS.map(({ name }) => name))('config/%s.yaml', (name) => {
     expect([config.env, config.device, warnings]).toEqual([name, DEVICE, []]);
   });
 
-  test('the example file sets nothing but the network and the source, so that an upgrade brings new defaults', () => {
+  test('the example file sets only the network and the source, so an upgrade brings new defaults', () => {
     const { env, collector, ...others } = parse(text);
     expect([env, Object.keys(collector), others]).toEqual([
       name,

@@ -373,7 +373,7 @@ test('an unknown DZD_ variable is a warning, since platforms add their own', () 
   ]);
 });
 
-test('a poll that is longer, or rarer, than the watchdog of the systemd unit allows is a warning', () => {
+test('an interval or a pollTimeout that is too long for the watchdog of the systemd unit is a warning', () => {
   const snmp = (pollTimeout: string) => `\n  sources: [{type: snmp, host: sw, communityFile: c, pollTimeout: ${pollTimeout}}]`;
   const advice = 'the watchdog of the systemd unit needs a longer WatchdogSec, see docs/install.md';
   expect(load(`${MINIMAL}collector:\n  interval: 1m${snmp('40s')}\n`).warnings).toEqual([]);
@@ -383,7 +383,7 @@ test('a poll that is longer, or rarer, than the watchdog of the systemd unit all
   ]);
 });
 
-test('a refusal names variables that are probably misspelt, and not those of a platform', () => {
+test('a refusal names variables that are probably misspelt, but not the variables of a platform', () => {
   const environment = { DZD_ENV: 'devnet', DZD_DEVICES: DEVICE, DZD_TELEMETRY_SERVICE_HOST: '10.0.0.1' };
   expect(problems(undefined, { environment })).toEqual([
     'configuration: device: is required: a public key in base58 (32 bytes)',

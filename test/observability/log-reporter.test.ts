@@ -271,7 +271,7 @@ test('an endpoint that fails for one reason after the other logs each reason onc
   ]);
 });
 
-test('an endpoint that fails at its sends as at its reads is one line, and one that refuses only sends is another', () => {
+test('an endpoint that fails at reads and at sends is one line for the same message, and two for different ones', () => {
   const { reporter, texts } = log();
   const errorOf = (code: 'LEDGER__UNREACHABLE' | 'LEDGER__UNAVAILABLE', method: string) =>
     new AgentError(code, { endpoint: 'a', method, problem: 'no' });
@@ -302,7 +302,7 @@ test('each change of the verdict is one line with its findings, and an agent tha
   const failed = [lostPart('http://a', 'refused'), okPart('http://b')];
   tick({});
   await clock.advance(10_000);
-  // The wall clock was set back meanwhile, which is no negative length of time.
+  // The wall clock was set back meanwhile. That must not give a negative duration.
   tick({ now: NOW - 3_600_000, spend: { allowance: 'none', since: NOW } });
   tick({ endpoints: failed, spend: { allowance: 'none', since: NOW } });
   const more = { ambiguous: { users: 1, tunnels: [500], since: NOW }, ledgerLag: { slot: slot(84), behindMs: 25_000, since: NOW } };
@@ -342,7 +342,7 @@ test('a session that goes down is one line with the reason that the switch gives
   expect(texts()).toMatchObject([{ level: 'info', msg: 'session is down', state: 'active', peer: '169.254.0.1', downReason }]);
 });
 
-test('a banned user without a tunnel is no warning, and an activated one with a malformed tunnel is', () => {
+test('a banned user without a tunnel gives no warning, and an activated user with a malformed tunnel gives one', () => {
   const { reporter, texts } = log();
   const noTunnel = { tunnelId: 0, tunnelNet: parseNetworkV4('0.0.0.0/0') };
   const users = [
@@ -355,7 +355,7 @@ test('a banned user without a tunnel is no warning, and an activated one with a 
   expect(texts()).toMatchObject([{ level: 'warn', user: keyNumber(1), reason: 'tunnel-net-invalid' }]);
 });
 
-test('a second writer that stops is one line, also if other findings remain', () => {
+test('the end of a second writer is one line even if other findings remain', () => {
   const { logger, texts } = log();
   let status = agentStatus();
   const logVerdict = createVerdictLog(logger, () => status);

@@ -49,10 +49,10 @@ describe('latestBlockhash', () => {
     expect(await failure(rpc.latestBlockhash(calm()))).toBe('LEDGER__NOT_YET: its answer is of slot 499, not of 500 or later');
   });
 
-  test('rule 17: latestBlockhash refuses a blockhash that has expired at its height, which would expire before it can land', async () => {
+  test('rule 17: latestBlockhash refuses a blockhash that has already expired at the block height of its endpoint', async () => {
     fake.on('getLatestBlockhash', blockhash(500, 1_140)).on('getEpochInfo', epochInfo(500, 1_141));
     expect(await failure(rpc.latestBlockhash(calm()))).toBe(
-      'LEDGER__BAD_ANSWER: the newest blockhash expired at height 1140, and it is at 1141',
+      'LEDGER__BAD_ANSWER: the newest blockhash expired at height 1140, but the height is 1141',
     );
   });
 

@@ -82,7 +82,7 @@ test('an audit ignores a tunnel_net that is not set, even if several users have 
   expect(findingsAfter(unset)).toEqual([]);
 });
 
-test('a network too large for an allocation is outside of its pool, so that an audit does not list each of its addresses', () => {
+test('a network too large for an allocation is outside its pool, so an audit does not list each of its addresses', () => {
   const widened = findingsAfter((network) => changeUser(network, 3, { tunnelNet: parseNetworkV4('169.254.0.0/16') }));
   expect(widened.map(({ kind, value }) => [kind, value])).toEqual([['outside-pool', '169.254.0.0/16']]);
 });

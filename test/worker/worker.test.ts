@@ -600,7 +600,7 @@ describe('a failing ledger', () => {
     expect(ledger.sends.map(({ writes }) => writes.length)).toEqual([20]);
   });
 
-  test('a node that does not answer a simulation delays one write by three seconds, and none in the minute after', async () => {
+  test('a node that does not answer a simulation delays one write by three seconds, and no other write in the next minute', async () => {
     const { clock, setDesired, ledger, history } = setUp();
     const after = (ms: number, onOver: () => void) => {
       const stopped = new AbortController();

@@ -32,7 +32,7 @@ interface RunOutcome {
 
 type Envelope = ({ readonly kind: 'answered' } & RunOutcome) | { readonly kind: 'malformed'; readonly problem: string } | MalformedJson;
 
-/** For a switch that names none. */
+/** The text for an error without one. */
 export const NO_REASON = 'no reason given';
 
 /**

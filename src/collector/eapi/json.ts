@@ -49,10 +49,10 @@ const MAX_DUPLICATES = 1_000;
 const MAX_OPEN_KEYS = 50_000;
 
 /**
- * Reads JSON as switches write it: a raw control character in a text, such as a tab in a description, costs nothing; a key that is there twice
+ * Reads JSON as switches write it: a raw control character in a text, such as a tab in a description, costs nothing; a key that occurs twice
  * has the value WRITTEN_TWICE. JSON.parse neither says where a text is malformed, nor bounds its memory, nor reports duplicate keys.
  *
- * With `keys`, an object keeps its keys without their values, so that there may be any number of values.
+ * With `keys`, an object keeps its keys but not their values, so the number of values has no limit.
  */
 export function readJson(written: string, counts?: JsonCounts, keeps: 'values' | 'keys' = 'values'): ReadJson | MalformedJson {
   const most = keeps === 'keys' ? Number.POSITIVE_INFINITY : undefined;
@@ -107,7 +107,7 @@ class Malformed extends Error {}
 class JsonReader {
   /** Offsets of the raw control characters in strings, in order. */
   readonly controls: number[] = [];
-  /** Keys that their object has twice. */
+  /** The number of keys that their object has twice. */
   duplicates = 0;
   readonly #text: string;
   readonly #keepsValues: boolean;
@@ -120,7 +120,7 @@ class JsonReader {
     this.#keepsValues = keepsValues;
   }
 
-  /** The value. Throws Malformed with what is wrong, and where. */
+  /** Returns the value. Throws Malformed, which names the fault and its place. */
   read(): unknown {
     const value = this.#value();
     if (this.#next() !== undefined) throw this.#malformed();
@@ -185,7 +185,7 @@ class JsonReader {
     return list;
   }
 
-  /** Steps over the bracket or comma before a member, or over the bracket that closes; false for that. */
+  /** Skips the bracket or comma before a member and returns true, or skips the closing bracket and returns false. */
   #hasNext(close: number | undefined, isFirst: boolean): boolean {
     if (isFirst) this.#at += 1;
     const code = this.#next();

@@ -65,14 +65,14 @@ function nothingSeen(result: JsonObject, vrfs: ReadonlyMap<VrfName, VrfReading>,
   return new AgentError('EAPI__EMPTY', { endpoint });
 }
 
-/** `warning`: BGP does not run in one of the VRFs, or in any. */
+/** `warning` is for the whole result: BGP does not run in some VRF, or in none. */
 function readVrf(value: unknown, source: string, switchTime: EpochMs | undefined, warning: string | undefined): VrfReading {
   if (!isRecord(value)) return { kind: 'failed', source, problem: `it is ${typeName(value)}` };
   const { peers } = value;
   // Some releases leave `peers` out, and no document says whether that means none or unknown: so it is unknown.
   if (!isRecord(peers)) return { kind: 'failed', source, problem: `its peers are ${typeName(peers)}` };
   const addresses = Object.keys(peers);
-  // Data next to an error is what the switch had when it failed, and a BGP that does not run has no list of peers.
+  // Data next to an error may be incomplete. If BGP does not run, an empty list of peers means nothing.
   const problem = errorsOf(value) ?? noBgpWarning(value) ?? (addresses.length === 0 ? warning : undefined);
   if (problem !== undefined) return { kind: 'failed', source, problem: problem || NO_REASON };
   const neighbors = new Map<string, Neighbor>();

@@ -193,17 +193,17 @@ describe('a summary', () => {
       { vrf1: { '169.254.0.1': 'established' } },
     ],
     [
-      'with a warning that BGP does not run has each VRF without peers failed',
+      'with a warning that BGP does not run fails each VRF without peers',
       `{"vrfs":{"default":{"peers":{}},"vrf1":{"peers":{"169.254.0.1":${ONE}}}},"warnings":["BGP is disabled for VRF default"]}`,
       { default: 'BGP is disabled for VRF default', vrf1: { '169.254.0.1': 'established' } },
     ],
     [
-      'with such a warning in a VRF has that one failed',
+      'with such a warning in a VRF fails that VRF',
       `{"vrfs":{"default":{"peers":{},"warnings":["BGP inactive"]},"vrf1":{"peers":{"169.254.0.1":${ONE}},"warnings":["Model is deprecated"]}}}`,
       { default: 'BGP inactive', vrf1: { '169.254.0.1': 'established' } },
     ],
     [
-      'with errors in a VRF has that one failed, with peers or without',
+      'with errors in a VRF fails that VRF, with peers or without',
       `{"vrfs":{"default":{"peers":{"169.254.8.1":${ONE}},"errors":[""]},"red":{"peers":{},"errors":["timed out"]},"vrf1":{"peers":{"169.254.0.1":${ONE}},"errors":[]}}}`,
       { default: 'no reason given', red: 'timed out', vrf1: { '169.254.0.1': 'established' } },
     ],

@@ -6,7 +6,7 @@ import { GrpcChannel } from '../../../src/collector/grpc/channel.ts';
 import type { TriggerSource } from '../../../src/collector/index.ts';
 import { type Clock, seededRandom, systemClock } from '../../../src/lib/index.ts';
 
-/** Real time, with pauses of 20 ms at most; the requested pauses show how often it retries. `signals`: those that end a pause. */
+/** Real time, with pauses of 20 ms at most; the requested pauses show how often it retries. `signals` are those that end a pause. */
 function hurriedClock(): Clock & { readonly pauses: number[]; readonly signals: Set<AbortSignal | undefined> } {
   const pauses: number[] = [];
   const signals = new Set<AbortSignal | undefined>();

@@ -162,7 +162,7 @@ describe('a table that changes while it is read', () => {
     );
   });
 
-  test.each([12, 0])('rule 3: a table that ends after %d of 30 rows that the agent still has is failed, poll after poll', async (rows) => {
+  test.each([12, 0])('rule 3: a table that ends after %d of the 30 rows that the agent has fails at each poll', async (rows) => {
     let isCut = false;
     const cut = manyNeighbors(rows, up);
     const script = truthfully(({ kind }) => peerTable(isCut && kind !== 'get' ? cut : whole));

@@ -86,7 +86,7 @@ test('each builder derives the addresses that follow from its other arguments', 
   expect(addressesOf(rfc11.backfillEntitySlots(backfill))[3]).toBe(GLOBAL_EXTENSION);
 });
 
-test('a builder refuses what a program without types gets wrong: a missing address, text or list, and a number for a u64', () => {
+test('a builder refuses mistakes of untyped callers: a missing address, text or list, and a number for a u64', () => {
   const { device, pass } = networkBed();
   const user = { programId, device, accessPass: pass, authority: CUSTOMER, user: userAt() };
   const refused = (build: (input: never) => Instruction, input: object) => {
