@@ -65,8 +65,8 @@ export async function blockTimeOf(rpc: Pick<LedgerRpc, 'blockTime'>, slot: Slot,
 const MOST_SAMPLES = 24;
 
 /**
- * Makes `known` the block times of some of these slots, spread evenly over them. Those that it has are not asked for again. Rejects only for an
- * aborted signal.
+ * Fills `known` with the block times of some of these slots, spread evenly over them, and removes all others. It requests no block time that `known`
+ * has already. Rejects only for an aborted signal.
  */
 export async function learnBlockTimes(
   rpc: Pick<LedgerRpc, 'blockTime'>,

@@ -161,7 +161,7 @@ interface UsersQuery {
   readonly device?: Address;
   readonly staleAfterMs: number;
   readonly columns: readonly ExtraColumn[];
-  /** Block times of the last reading; replaced. */
+  /** The block times of the last reading. Each reading replaces them. */
   readonly blockTimes: Map<Slot, EpochMs | undefined>;
 }
 

@@ -78,7 +78,7 @@ test('a key __proto__ that is there twice is a key like any other', () => {
   expect([Object.keys(value), Object.getOwnPropertyDescriptor(value, '__proto__')?.value]).toEqual([['__proto__', 'y'], WRITTEN_TWICE]);
 });
 
-test('where only keys are kept, an object within an object is not', () => {
+test('a reader that keeps only keys does not keep an object within an object', () => {
   const read = readJson('{"a":{"b":{"c":1}},"d":[{"e":1}],"f":1}', undefined, 'keys');
   expect(read.kind === 'read' && read.value).toStrictEqual({ a: undefined, d: undefined, f: undefined });
 });
