@@ -127,14 +127,15 @@ export class AgentService {
     }
     const left = await this.#agent?.stop();
     this.#agent = next.agent;
-    if (!this.#stopping.signal.aborted) next.agent.start(left);
-    else if (left !== undefined) warnOfUnresolved(left, logger);
     const { waiting } = next;
     if (waiting.length === 0) logger.info('configuration reloaded');
     else logger.warn('configuration reloaded, but some changes need a restart', { keys: waiting });
     const rest = waiting.length === 0 ? '' : `; changes of ${waiting.join(', ')} need a restart`;
     const reloaded = { successful: true, message: `configuration reloaded${rest}` };
     onReload(reloaded);
+    // Last, as what the new agent reports at once is no longer about the former one.
+    if (!this.#stopping.signal.aborted) next.agent.start(left);
+    else if (left !== undefined) warnOfUnresolved(left, logger);
     return reloaded;
   }
 }

@@ -9,7 +9,7 @@ import { type Allowance, type HaltWatch, SpendBudget, type SpendLimits, Submissi
 import { BlockhashCache, Confirmations, type InFlightTransaction, InFlightTransactions } from './in-flight.ts';
 import { BackedOffUsers, DesiredStatuses, FailureBisector } from './pending.ts';
 import { SendQueue, Submitter, type WorkerTiming } from './submit.ts';
-import { WriteHealth } from './write-health.ts';
+import { type NotLanding, WriteHealth } from './write-health.ts';
 
 interface WorkerOptions {
   readonly rpc: LedgerRpc;
@@ -35,6 +35,8 @@ export interface Handover {
   readonly unresolved: readonly InFlightTransaction[];
   /** What was spent; absent after a dry run. */
   readonly budget?: SpendBudget;
+  /** Absent while nothing waits, or writes land. */
+  readonly notLanding?: NotLanding | undefined;
 }
 
 const IDLE_POLL_MS = 20;
@@ -111,16 +113,17 @@ export class Worker {
   }
 
   /** Call before `start`: takes over from another worker of this key. Users of its unresolved transactions wait until those are resolved. */
-  adopt({ unresolved, budget }: Handover): void {
+  adopt({ unresolved, budget, notLanding }: Handover): void {
     for (const transaction of unresolved) this.#inFlight.add({ ...transaction, hasOldHeights: true });
     if (budget !== undefined) this.#budget.continue(budget);
+    if (notLanding !== undefined) this.#health.continue(notLanding);
   }
 
   start(): void {
     this.#running ??= this.#loop(this.#controller.signal).catch((error: unknown) => this.#reportUnlessStopped(error));
   }
 
-  /** Sends nothing new, waits up to `drainMs` for the transactions in flight, and returns the unresolved ones and the spend budget. */
+  /** Sends nothing new, waits up to `drainMs` for the transactions in flight, and returns what the next worker takes over. */
   async stop(drainMs: number): Promise<Handover> {
     const { clock } = this.#options;
     this.#submitter.drain();
@@ -130,7 +133,7 @@ export class Worker {
     this.#controller.abort(new Stopped('the worker stops'));
     await this.#running;
     await this.#queue.close();
-    return { unresolved: this.#inFlight.all(), budget: this.#budget };
+    return { unresolved: this.#inFlight.all(), budget: this.#budget, notLanding: this.#health.notLanding };
   }
 
   /**

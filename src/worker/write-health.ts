@@ -25,6 +25,13 @@ interface WriteHealthOptions {
   readonly isHalted: () => boolean;
 }
 
+/** Something has waited since then, and nothing was confirmed. */
+export interface NotLanding {
+  readonly since: MonotonicMs;
+  /** The newest error that may explain it. */
+  readonly cause: { readonly error: AgentError; readonly at: MonotonicMs } | undefined;
+}
+
 /**
  * The one place that decides that writes do not land: something waits or is in flight and nothing was confirmed, whatever the cause. A ledger that
  * makes no progress is reported as well, also while nothing has to be written.
@@ -37,7 +44,7 @@ export class WriteHealth {
   readonly #options: WriteHealthOptions;
   /** Since when something has waited without any confirmation. */
   #waitingSince: MonotonicMs | undefined;
-  #cause: { readonly error: AgentError; readonly at: MonotonicMs } | undefined;
+  #cause: NotLanding['cause'];
   #stall: { readonly since: MonotonicMs; isRepeated: boolean; nothingToWrite: boolean } | undefined;
   /** Decisions in a row after which nothing waited. */
   #idleDecisions = 0;
@@ -46,6 +53,17 @@ export class WriteHealth {
 
   constructor(options: WriteHealthOptions) {
     this.#options = options;
+  }
+
+  /** For the next worker of the key: a reload makes no write land. */
+  get notLanding(): NotLanding | undefined {
+    return this.#waitingSince === undefined ? undefined : { since: this.#waitingSince, cause: this.#cause };
+  }
+
+  continue({ since, cause }: NotLanding): void {
+    this.#waitingSince = since;
+    this.#cause = cause;
+    this.check();
   }
 
   /** An endpoint refused or failed a send or a read that a write needs, or a transaction failed or expired. */

@@ -927,6 +927,20 @@ describe('writes that do not land', () => {
     ]);
   });
 
+  test('rule 20: a reload does not hide that writes do not land', async () => {
+    const old = setUp();
+    old.ledger.state.fate = () => ({ outcome: { kind: 'not-sent', error: refusal('no more sends') }, landsAfterSlots: 'never' });
+    await ticking(old, 60, () => up(1));
+    const stopped = old.worker.stop(0);
+    await old.clock.advance(100);
+    const next = setUp({ on: old });
+    next.worker.adopt(await stopped);
+    expect(next.stalls).toEqual(['stalled for 60 s: the ledger endpoint https://rpc rate-limits our requests: no more sends']);
+    old.ledger.state.fate = () => ({});
+    await ticking(next, 5, () => up(1));
+    expect(next.stalls.slice(1)).toEqual([expect.stringMatching(/^resumed after 6\d s$/)]);
+  });
+
   test('rule 20: sends that no endpoint takes back off, also while a transaction in flight is answered for', async () => {
     const at = setUp();
     at.ledger.state.fate = () =>
