@@ -51,7 +51,7 @@ test('a reload builds the new agent before it stops the old one, and starts it a
   await service.start();
   expect(await service.reload()).toEqual({ successful: true, message: 'configuration reloaded' });
   await service.stop();
-  expect(events).toEqual(['agent 1 starts', 'agent 1 stops', 'agent 2 starts', 'reloaded', 'agent 2 stops']);
+  expect(events).toEqual(['agent 1 starts', 'agent 1 stops', 'reloaded', 'agent 2 starts', 'agent 2 stops']);
 });
 
 test('a configuration with a mistake leaves the running agent as it is, and says what is wrong', async () => {
@@ -139,7 +139,7 @@ test('a reload during the first start waits for it: never two agents with one ke
   const started = service.start();
   const reloaded = service.reload();
   await Promise.all([started, reloaded]);
-  expect(events).toEqual(['agent 1 starts', 'agent 1 stops', 'agent 2 starts', 'reloaded']);
+  expect(events).toEqual(['agent 1 starts', 'agent 1 stops', 'reloaded', 'agent 2 starts']);
   await service.stop();
   expect(events.filter((event) => event.endsWith('stops'))).toEqual(['agent 1 stops', 'agent 2 stops']);
 });
@@ -152,7 +152,7 @@ test('a reload waits for a first agent that takes longer to build than the secon
   });
   await Promise.all([service.start(), service.reload()]);
   await service.stop();
-  expect(events).toEqual(['slow agent starts', 'slow agent stops', 'agent 1 starts', 'reloaded', 'agent 1 stops']);
+  expect(events).toEqual(['slow agent starts', 'slow agent stops', 'reloaded', 'agent 1 starts', 'agent 1 stops']);
 });
 
 test('a reload fails when the first agent failed to start', async () => {
@@ -204,7 +204,7 @@ test('a reload hands transactions in flight over to the new agent', async () => 
   await service.start();
   await service.reload();
   await service.stop();
-  expect(events).toEqual(['agent 1 starts with first', 'reloaded', 'agent 1 stops']);
+  expect(events).toEqual(['reloaded', 'agent 1 starts with first', 'agent 1 stops']);
 });
 
 test('a stop during a reload logs the unconfirmed statuses', async () => {
