@@ -8,8 +8,8 @@ export const SHARED = {
   environment: 'node',
   // The files share a worker's modules: no module of src/ keeps state between uses, and loading them for each file took longer than the tests.
   isolate: false,
-  // Twice the cores of a small machine: whole agents and commands wait most of the time.
-  maxWorkers: 4,
+  // More than a small machine has cores: whole agents and commands wait most of the time.
+  maxWorkers: 5,
   // A young generation four times as large as usual: tests make much that is garbage a moment later. Saves 7 % of the CPU time.
   execArgv: ['--max-semi-space-size=64'],
   // Prints failures and the summary only; the output of passing tests is dropped.
